@@ -1,0 +1,1 @@
+"""Stroke by Stroke: a miniature unified model that plans, drafts, looks and refines."""

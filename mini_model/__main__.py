@@ -1,0 +1,165 @@
+"""The command line: each command reads its words and calls one function of the library."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before any library that would ask the hub
+
+try:
+    import typer
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"{error.name} is not installed: {Path(sys.executable).name} -m pip install -r requirements.lock"
+    )
+
+from mini_model.errors import KitError
+
+MINI = Path(__file__).resolve().parent.parent / "data_samples/weights/mini"
+
+app = typer.Typer(
+    help="Stroke by Stroke: paint a picture as plan, draft, reflection and refinement.",
+    add_completion=False,
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Model = Annotated[Path, typer.Option(help="Folder of the weights.", show_default="the shipped mini weights")]
+Strategy = Annotated[Literal["process", "direct"], typer.Option(help="In steps, or at once.")]
+
+
+def say(answer: dict, text: str, as_json: bool) -> None:
+    """Print the answer for a machine or the text for a reader."""
+    print(json.dumps(answer) if as_json else text)
+
+
+@app.callback(invoke_without_command=True)
+def start(context: typer.Context) -> None:
+    """Without a command, show what there is."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def paint(
+    prompt: Annotated[str, typer.Argument(help="What to paint, in words.")],
+    model: Model = MINI,
+    strategy: Strategy = "process",
+    seed: Annotated[int, typer.Option(help="The same seed paints the same picture.")] = 0,
+    max_rounds: Annotated[int, typer.Option(min=1, help="Stop after so many pictures.")] = 8,
+    out: Annotated[Path, typer.Option(help="Folder of the trajectory.")] = Path("out/paint"),
+    as_json: Json = False,
+) -> None:
+    """Paint PROMPT and write trajectory.json, the pictures, strip.png and page.html."""
+    from mini_model.process.paint import paint_to_folder
+
+    path = paint_to_folder(prompt, model, strategy=strategy, seed=seed, max_rounds=max_rounds, out=out)
+    answer = (
+        {"path": str(path), "trajectory": json.loads(path.read_text(encoding="utf-8"))} if as_json else {}
+    )
+    say(answer, f"{path}\n{out / 'page.html'}", as_json)
+
+
+@app.command()
+def train(
+    stage: Annotated[Literal["autoencoder", "base", "process", "reflect"], typer.Argument()],
+    preset: Annotated[Literal["mini", "bagel-7b"], typer.Option(help="Size of the model.")] = "mini",
+    profile: Annotated[Literal["smoke", "cpu", "gpu"], typer.Option(help="How long to train.")] = "cpu",
+    model: Annotated[Path | None, typer.Option(help="Folder to start from.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of trajectories.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and plots.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
+    ] = False,
+) -> None:
+    """Train one STAGE; a run that was killed goes on with --resume as if nothing had happened."""
+    from mini_model.training.run import train as run
+
+    print(run(stage, preset=preset, profile=profile, model=model, data=data, out=out, resume=resume))
+
+
+@app.command()
+def evaluate(
+    bench: Annotated[Literal["mini-geneval", "mini-wise"], typer.Argument()],
+    split: Annotated[
+        Literal["standard", "hard"], typer.Option(help="Hard scenes hold more things.")
+    ] = "standard",
+    model: Model = MINI,
+    strategy: Strategy = "process",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many prompts.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Pictures of each prompt.")] = 4,
+    out: Annotated[Path | None, typer.Option(help="JSON file of the result.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Paint every prompt of BENCH and judge the pictures."""
+    from mini_model.evaluation.run import evaluate as run
+
+    result = run(bench, split=split, model=model, strategy=strategy, limit=limit, seeds=seeds, out=out)
+    low, high = result["interval"]
+    say(result, f"{bench} {strategy}: {result['overall']:.3f} ({low:.3f} to {high:.3f})", as_json)
+
+
+@app.command()
+def parity(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of golden cases.")],
+    as_json: Json = False,
+) -> int:
+    """Run every golden case in DIR against this code; exit code 1 if one fails."""
+    from mini_model.model.parity import run
+
+    answer = run(folder)
+    lines = [
+        f"{'[ok]' if c['ok'] else '[fail]':<6} {c['name']:<40} {c['max_abs']:.1e}" for c in answer["cases"]
+    ]
+    say(answer, "\n".join(lines), as_json)
+    return 0 if answer["ok"] else 1
+
+
+@app.command()
+def doctor(as_json: Json = False) -> int:
+    """Say what this machine lacks and what to type to mend it; exit code 1 if something does."""
+    from mini_model.doctor import as_json as answer
+    from mini_model.doctor import as_text, examine
+
+    checks = examine()
+    say(answer(checks), as_text(checks), as_json)
+    return 0 if all(check.ok for check in checks) else 1
+
+
+@app.command()
+def bench(
+    out: Annotated[Path, typer.Option(help="JSON file of the figures.")] = Path(
+        "data_samples/results/bench.json"
+    ),
+) -> None:
+    """Measure this machine's peak, then training and painting as fractions of it."""
+    from mini_model.evaluation.bench import bench as run
+
+    print(run(out))
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option(help="Folder of the pictures.")] = Path("out/demo")) -> None:
+    """Paint three prompts with the shipped weights: a relation, a count and a fact."""
+    from mini_model.process.demo import demo as run
+
+    print(run(out))
+
+
+def main() -> int:
+    """Run one command; whatever the user got wrong becomes one line and exit code 2."""
+    try:
+        return app(standalone_mode=False) or 0
+    except (KitError, typer.TyperException) as error:
+        said = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        print(" ".join(f"error: {said}".split()), file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

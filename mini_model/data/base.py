@@ -1,0 +1,71 @@
+"""What the base model is taught, so that it plays BAGEL's part: draw, edit, see, and know.
+
+    draw    prompt -> picture                           [Words] [Draw]
+    stroke  placed prompt on an empty page -> picture   [Words] [Draw]
+    edit    picture, instruction -> picture             [Have] [Look] [Words] [Draw]
+    see     picture, question -> answer                 [Look] [Words] [Words with loss]
+    know    a fact, as text alone                       [Words with loss]
+"""
+
+import numpy as np
+
+from mini_model.data.edits import first_stroke, random_edit
+from mini_model.data.parts import Draw, Have, Look, Part, Words
+from mini_model.data.questions import CAPTION_QUESTION, QUESTION_KINDS, ask, caption
+from mini_model.data.requests import random_request
+from mini_model.data.scenes import pick, random_nudge, random_scene
+from mini_model.world.facts import FACTS
+from mini_model.world.prompts import OPENINGS
+from mini_model.world.render import render
+
+# lesson -> share of the samples
+SHARES = {"draw": 0.28, "stroke": 0.05, "edit": 0.37, "see": 0.22, "know": 0.08}
+LESSONS, WEIGHTS = list(SHARES), np.array(list(SHARES.values()))
+FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
+CAPTION = 0.35  # of the questions ask for everything that is there
+
+
+def base_sample(rng: np.random.Generator, lesson: str | None = None) -> list[Part]:
+    """One sample of a lesson, or of a lesson drawn by its share."""
+    lesson = lesson or LESSONS[rng.choice(len(LESSONS), p=WEIGHTS / WEIGHTS.sum())]
+    return {"draw": _draw, "stroke": _stroke, "edit": _edit, "see": _see, "know": _know}[lesson](rng)
+
+
+def _words(rng: np.random.Generator, text: str) -> list[Part]:
+    return [] if rng.random() < FORGET_WORDS else [Words(text)]
+
+
+def _draw(rng: np.random.Generator) -> list[Part]:
+    request = random_request(rng)
+    scene = request.fulfil(rng, random_nudge)
+    return [*_words(rng, request.sentence(pick(rng, list(OPENINGS)))), Draw(render(scene))]
+
+
+def _stroke(rng: np.random.Generator) -> list[Part]:
+    instruction, scene = first_stroke(rng)
+    return [*_words(rng, instruction), Draw(render(scene))]
+
+
+def _edit(rng: np.random.Generator) -> list[Part]:
+    before, instruction, after = random_edit(rng)
+    old = render(before)
+    return [Have(old), Look(old), *_words(rng, instruction), Draw(render(after))]
+
+
+def _see(rng: np.random.Generator) -> list[Part]:
+    scene = random_scene(rng, int(rng.integers(0, 6)))
+    if rng.random() < CAPTION:
+        question, answer = CAPTION_QUESTION, caption(scene)
+    else:
+        question, answer = ask(scene, pick(rng, list(QUESTION_KINDS)), rng)
+    return [Look(render(scene)), Words(question), Words(answer, loss=True)]
+
+
+def _know(rng: np.random.Generator) -> list[Part]:
+    fact = pick(rng, list(FACTS))
+    return [Words(statement(pick(rng, list(fact.phrasings)), fact.answer), loss=True)]
+
+
+def statement(phrasing: str, answer: str) -> str:
+    """A fact as a sentence: 'the tree in autumn is an orange tree'."""
+    return f"{phrasing} is {answer}"

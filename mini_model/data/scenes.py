@@ -1,0 +1,49 @@
+"""Random scenes: the raw material of every lesson the model is given."""
+
+import numpy as np
+
+from mini_model.world.render import MAX_NUDGE
+from mini_model.world.scene import Scene, Thing
+from mini_model.world.things import BACKGROUNDS, COLORS, PLACES, THINGS
+
+NAMES, HUES, SPOTS, GROUNDS = list(THINGS), list(COLORS), list(PLACES), list(BACKGROUNDS)
+SMALL_SHARE = 0.3  # of the things
+PAPER_SHARE = 0.55  # of the pages; the other three backgrounds share the rest
+
+
+def pick(rng: np.random.Generator, options: list):
+    """One of the options, each as likely as the others."""
+    return options[rng.integers(len(options))]
+
+
+def random_thing(rng: np.random.Generator, place: str | None = None, **fixed: str) -> Thing:
+    """A thing of any name, colour and size at a place, set down with a slightly unsteady hand."""
+    look = {
+        "name": pick(rng, NAMES),
+        "color": pick(rng, HUES),
+        "place": place or pick(rng, SPOTS),
+        "size": "small" if rng.random() < SMALL_SHARE else "big",
+    }
+    return Thing(**{**look, **fixed}, nudge=random_nudge(rng))
+
+
+def random_nudge(rng: np.random.Generator) -> tuple[int, int]:
+    """How far the hand shakes, down and right, in pixels."""
+    down, right = rng.integers(-MAX_NUDGE, MAX_NUDGE + 1, size=2)
+    return int(down), int(right)
+
+
+def random_background(rng: np.random.Generator) -> str:
+    """Paper more often than not."""
+    return "paper" if rng.random() < PAPER_SHARE else pick(rng, GROUNDS[1:])
+
+
+def random_places(rng: np.random.Generator, count: int) -> list[str]:
+    """Different places in any order."""
+    return [SPOTS[i] for i in rng.permutation(len(SPOTS))[:count]]
+
+
+def random_scene(rng: np.random.Generator, count: int) -> Scene:
+    """A scene of `count` unrelated things."""
+    things = tuple(random_thing(rng, place) for place in random_places(rng, count))
+    return Scene(things, random_background(rng))

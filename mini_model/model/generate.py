@@ -1,0 +1,168 @@
+"""Writing and drawing with a memory: feed segments, write words one by one, draw a picture step by step.
+
+Every function takes a batch of sequences at once, one row each; rows may differ in length.
+
+Letters in shapes:  R rows   n tokens of a picture   C numbers in a token
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mini_model.model.attention import Cache
+from mini_model.model.flow import Guidance, guide, schedule
+from mini_model.model.pictures import patchify, places, unpatchify
+from mini_model.model.sequence import Clean, Marks, Noised, Packed, Sample, Seen, pack
+from mini_model.model.unified import UnifiedModel
+
+Choose = Callable[[Float[Tensor, "R V"]], Int[Tensor, "R"]]
+
+
+@torch.no_grad()
+def feed(model: UnifiedModel, cache: Cache, samples: Sequence[Sample], marks: Marks) -> Float[Tensor, "U W"]:
+    """Let each row read its segments, and remember them; returns the hidden states of the understanding tokens."""
+    batch = pack(samples, marks, starts=cache.positions.tolist()).to(model.device, model.dtype)
+    return model.hidden(batch, [cache], keep=True)[0]
+
+
+@torch.no_grad()
+def next_logits(
+    model: UnifiedModel, cache: Cache, ids: Int[Tensor, "R"], active: Bool[Tensor, "R"]
+) -> Float[Tensor, "R V"]:
+    """Feed one token to each active row and say what may come next; the other rows stay as they are."""
+    rows = len(ids)
+    none = torch.zeros(0, dtype=torch.long)
+    batch = Packed(
+        rows=rows, length=1, text_ids=ids.cpu(), patches=torch.zeros(0, 0), patch_at=none, patch_counts=[],
+        latents=torch.zeros(0, 0), noise=torch.zeros(0, 0), latent_at=none, time=torch.zeros(0),
+        noised=torch.zeros(0, dtype=torch.bool), slot=torch.arange(rows), position=cache.positions.cpu(),
+        mask=torch.ones(rows, 1, 1, dtype=torch.bool), ce_at=none, ce_labels=none, lengths=active.long().cpu(),
+        after=(cache.positions + active).cpu(),
+    ).to(model.device, model.dtype)  # fmt: skip
+    words, _ = model.hidden(batch, [cache], keep=True)
+    return model.language_model.lm_head(words).float()
+
+
+@dataclass
+class Written:
+    """What the rows wrote: the ids between the marks, whether each came to its end, and the token after it."""
+
+    ids: list[list[int]]
+    ended: list[bool]
+    then: list[int]  # the likeliest token after the end mark: the start of a picture means "now draw"
+    forwards: int = 0
+    tokens: int = 0
+
+
+def write(
+    model: UnifiedModel, cache: Cache, marks: Marks, limit: int, choose: Choose, rows: Bool[Tensor, "R"] | None = None
+) -> Written:
+    """Let the rows write until each has set its end mark, at most `limit` words; all is remembered.
+
+    The end mark is fed as well, since the choice between drawing and stopping is read right after it. A row that
+    runs into the limit is given its end mark.
+    """
+    active = torch.ones(len(cache.lengths), dtype=torch.bool) if rows is None else rows.clone()
+    wrote = Written([[] for _ in active], [False] * len(active), [marks.text_end] * len(active))
+    ids = torch.full((len(active),), marks.text_start)
+    for step in range(limit + 1):
+        logits = next_logits(model, cache, ids, active)
+        wrote.forwards, wrote.tokens = wrote.forwards + 1, wrote.tokens + int(active.sum())
+        ids = choose(logits).cpu()
+        if step == limit:
+            ids = torch.where(active, marks.text_end, ids)
+        ending = active & (ids == marks.text_end)
+        if ending.any():
+            after = next_logits(model, cache, ids, ending)
+            wrote.forwards, wrote.tokens = wrote.forwards + 1, wrote.tokens + int(ending.sum())
+            for row in ending.nonzero().flatten().tolist():
+                wrote.ended[row], wrote.then[row] = step < limit, int(after[row].argmax())
+        active = active & ~ending
+        for row in active.nonzero().flatten().tolist():
+            wrote.ids[row].append(int(ids[row]))
+        if not active.any():
+            break
+    return wrote
+
+
+def greedy(logits: Float[Tensor, "R V"]) -> Int[Tensor, "R"]:
+    """Always the likeliest word."""
+    return logits.argmax(-1)
+
+
+def sampler(temperature: float, generator: torch.Generator) -> Choose:
+    """Words drawn by their probability; a temperature under 1 keeps to the likelier ones, 0 is greedy."""
+
+    def choose(logits: Float[Tensor, "R V"]) -> Int[Tensor, "R"]:
+        weights = torch.softmax(logits.cpu() / temperature, dim=-1)
+        return torch.multinomial(weights, 1, generator=generator)[:, 0]
+
+    return choose if temperature > 0 else greedy
+
+
+@torch.no_grad()
+def draw(
+    model: UnifiedModel,
+    contexts: Sequence[Cache],
+    noise: Float[Tensor, "R n C"],
+    grid: tuple[int, int],
+    marks: Marks,
+    steps: int,
+    shift: float,
+    guidance: Guidance = Guidance(),
+) -> Iterator[Float[Tensor, "R n C"]]:
+    """Walk from noise to latents, yielding the tokens after each Euler step.
+
+    `contexts` holds one to three memories of the same rows: everything; everything but the last words; nothing but
+    the words. All guidance branches go through the model in one forward.
+    """
+    at = places(*grid, model.config.max_latent_size)
+    x, times = noise.to(model.device, torch.float32), schedule(steps, shift)
+    wanted = len(contexts) if guidance.text > 1 else 1
+    for now, then in zip(times.tolist(), times[1:].tolist(), strict=False):
+        scales = guidance.at(now)
+        branches = contexts[: wanted if scales[0] > 1 else 1]
+        v = _velocities(model, branches, x, at, now, marks)
+        guided = guide(v[0], v[1], v[2] if len(v) > 2 else None, guidance, scales) if len(v) > 1 else v[0]
+        x = x - guided * (now - then)
+        yield x
+
+
+def _velocities(
+    model: UnifiedModel, contexts: Sequence[Cache], x: Float[Tensor, "R n C"], at: Int[Tensor, "n"], time: float, marks: Marks
+) -> Float[Tensor, "branches R n C"]:
+    """The velocity of every picture in every branch, in one forward; nothing is remembered."""
+    starts = [p for cache in contexts for p in cache.positions.tolist()]
+    tokens = x.repeat(len(contexts), 1, 1).cpu()
+    batch = pack([[Noised(t, at, time)] for t in tokens], marks, starts=starts).to(model.device, model.dtype)
+    _, hidden = model.hidden(batch, list(contexts))
+    return model.llm2vae(hidden).float().unflatten(0, (len(contexts), *x.shape[:2]))
+
+
+@torch.no_grad()
+def encode_pictures(model: UnifiedModel, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B n C"]:
+    """The latent tokens of pictures of one size (the posterior's mean)."""
+    latents = model.autoencoder.encode(pixels.to(model.device, model.dtype))
+    return torch.stack([patchify(z, model.config.latent_patch_size) for z in latents])
+
+
+@torch.no_grad()
+def decode_tokens(model: UnifiedModel, tokens: Float[Tensor, "B n C"], grid: tuple[int, int]) -> Float[Tensor, "B 3 H W"]:
+    """Pixels from latent tokens."""
+    latents = torch.stack([unpatchify(t, model.config.latent_patch_size, *grid) for t in tokens])
+    return model.autoencoder.decode(latents.to(model.device, model.dtype)).float()
+
+
+def clean_segment(model: UnifiedModel, tokens: Float[Tensor, "n C"], grid: tuple[int, int]) -> Clean:
+    """A picture's latent tokens as something that is there."""
+    return Clean(tokens, places(*grid, model.config.max_latent_size))
+
+
+def seen_segment(model: UnifiedModel, pixels: Float[Tensor, "3 H W"]) -> Seen:
+    """A picture's pixels, already of a fitting size, as the vision encoder's patches."""
+    patch = model.config.vit_config["patch_size"]
+    rows, columns = (edge // patch for edge in pixels.shape[1:])
+    return Seen(patchify(pixels, patch), places(rows, columns, model.config.vit_max_num_patch_per_side))

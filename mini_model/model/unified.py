@@ -1,0 +1,124 @@
+"""The unified model: one sequence of words and pictures in, next words and picture velocities out.
+
+The same class at every size. Parameter names are upstream BAGEL's (`modeling/bagel/bagel.py`), so any BAGEL
+checkpoint loads as it is.
+
+Letters in shapes:  N tokens   T text tokens   S seen patches   G latent tokens   W width   C numbers in a token
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
+
+from mini_model.model.attention import Cache
+from mini_model.model.autoencoder import Autoencoder
+from mini_model.model.config import UnifiedConfig
+from mini_model.model.embeddings import GridTable, TimeEmbedder
+from mini_model.model.flow import mix, velocity
+from mini_model.model.sequence import Packed
+from mini_model.model.transformer import LanguageModel
+from mini_model.model.vision import Connector, VisionModel
+
+
+@dataclass
+class Losses:
+    """The two parts of the loss, element by element: words and pictures."""
+
+    ce: Float[Tensor, "C"]
+    mse: Float[Tensor, "M C"]
+
+    def total(self, lambda_ce: float = 1.0) -> Float[Tensor, ""]:
+        """lambda_CE * mean CE + mean MSE (paper, section on the loss; lambda_CE is not published, so it is ours)."""
+        words = self.ce.mean() if len(self.ce) else self.ce.sum()
+        return lambda_ce * words + (self.mse.mean() if len(self.mse) else self.mse.sum())
+
+
+class UnifiedModel(PreTrainedModel):
+    """Understands and draws: a vision encoder and a latent head around one transformer with two experts."""
+
+    config_class = UnifiedConfig
+    base_model_prefix = "bagel"
+    supports_gradient_checkpointing = False
+
+    def __init__(self, config: UnifiedConfig) -> None:
+        super().__init__(config)
+        llm, vit = config.llm, config.vit
+        width = llm.hidden_size
+        self.language_model = LanguageModel(llm)
+        self.time_embedder = TimeEmbedder(width)
+        self.vae2llm = nn.Linear(config.patch_channels, width)
+        self.llm2vae = nn.Linear(width, config.patch_channels)
+        self.latent_pos_embed = GridTable(config.max_latent_size, width)
+        self.vit_model = VisionModel(vit)
+        self.connector = Connector(vit, width)
+        self.vit_pos_embed = GridTable(config.vit_max_num_patch_per_side, width)
+        # the autoencoder and the words stand beside the network: frozen, and kept in files of their own
+        self.companions: dict[str, object] = {"autoencoder": Autoencoder(config.autoencoder).eval(), "tokenizer": None}
+        self.post_init()
+
+    @property
+    def autoencoder(self) -> Autoencoder:
+        """Pixels to latents and back; frozen."""
+        return self.companions["autoencoder"]
+
+    @property
+    def tokenizer(self):
+        """Words to ids and back; a Hugging Face tokenizer."""
+        return self.companions["tokenizer"]
+
+    def _apply(self, fn, recurse: bool = True):
+        """Move the autoencoder along with the network."""
+        self.companions["autoencoder"]._apply(fn)
+        return super()._apply(fn, recurse)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Small normal weights; the head of the pictures starts at zero, as upstream's does."""
+        super()._init_weights(module)
+        if module is self.llm2vae:
+            nn.init.zeros_(module.weight)
+            nn.init.zeros_(module.bias)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, *args, **kwargs) -> "UnifiedModel":
+        """Load a folder in the released layout (`ema.safetensors` and its configs), ready to paint."""
+        from mini_model.model.checkpoint import load  # the loader builds this class, so it cannot come first
+
+        return load(Path(folder), *args, **kwargs)
+
+    def embed(self, batch: Packed) -> Float[Tensor, "N W"]:
+        """Every token as a vector of one width: words, then seen patches, then latents."""
+        parts = [self.language_model.model.embed_tokens(batch.text_ids)]
+        if len(batch.patches):
+            features = self.vit_model.vision_model(
+                batch.patches, batch.patch_at, batch.patch_counts, self.config.attention
+            )
+            parts.append(self.connector(features) + self.vit_pos_embed(batch.patch_at))
+        if len(batch.latents):
+            mixed = mix(batch.latents, batch.noise, batch.time.to(batch.latents.dtype))
+            parts.append(
+                self.vae2llm(mixed) + self.time_embedder(batch.time) + self.latent_pos_embed(batch.latent_at)
+            )
+        return torch.cat([part.to(parts[0].dtype) for part in parts])
+
+    def hidden(
+        self, batch: Packed, caches: list[Cache] | None = None, keep: bool = False
+    ) -> tuple[Float[Tensor, "U W"], Float[Tensor, "G W"]]:
+        """Last hidden states of the understanding tokens (text, then seen) and of the latent tokens."""
+        x = self.embed(batch)
+        return self.language_model.model(x, batch, caches or [], keep, self.config.attention)
+
+    def forward(self, batch: Packed) -> Losses:
+        """The loss of each target word, and of each number of each noised picture."""
+        words, pictures = self.hidden(batch)
+        logits = self.language_model.lm_head(words[batch.ce_at])
+        drawn = batch.noised
+        predicted = self.llm2vae(pictures[drawn]).float() if len(pictures) else batch.latents
+        target = velocity(batch.latents[drawn], batch.noise[drawn]) if len(pictures) else batch.latents
+        return Losses(
+            cross_entropy(logits.float(), batch.ce_labels, reduction="none"), (predicted - target.float()).pow(2)
+        )

@@ -1,0 +1,89 @@
+"""The text form of a trajectory: what the model writes before each picture, and how to read it back.
+
+    prompt      please create the image step by step: a photo of a red circle and a blue star
+    opening     <ins> add a red circle at the top left </ins> <des> a red circle at the top left </des>     [draws]
+    right       i see a red circle at the top left. this is right. <ins> ... </ins> <des> ... </des>        [draws]
+    wrong       i see a blue circle at the top left. this is wrong. <refine> ... </refine>                  [draws]
+    closing     i see a red circle at the top left and a blue star at the center. this is right. the picture is complete.
+
+Whether a picture follows is not in the words: it is the token after the end mark, `<|vision_start|>` or not.
+Tags and prefix follow the paper (its figure 2 and 4); the sentences are this kit's own.
+"""
+
+import re
+from dataclasses import dataclass
+
+from mini_model.trajectory import Plan, Reflection, Trajectory
+
+PREFIX = "please create the image step by step: "
+RIGHT, WRONG, DONE = "this is right.", "this is wrong.", "the picture is complete."
+WORDS = (PREFIX, "i see", RIGHT, WRONG, DONE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One text of the model, read: what it saw and judged, and what it wants to draw next, if anything."""
+
+    reflection: Reflection | None
+    plan: Plan | None
+    done: bool
+
+
+def plan_text(plan: Plan) -> str:
+    """A plan between its tags."""
+    return f"<ins> {plan.instruction} </ins> <des> {plan.description} </des>"
+
+
+def reflection_text(seen: str, right: bool, refine: str | None = None) -> str:
+    """What is seen, the verdict, and what to mend."""
+    text = f"i see {seen}. {RIGHT if right else WRONG}"
+    return f"{text} <refine> {refine} </refine>" if refine else text
+
+
+def read(text: str) -> Said:
+    """Take a text of the model apart; whatever it wrote, the result is well-formed.
+
+    A verdict counts as wrong when the words say so or a refinement is asked for.
+    """
+    plan = None
+    if instruction := _between(text, "ins"):
+        plan = Plan(instruction=instruction, description=_between(text, "des") or "")
+    spoken = re.split(r"<ins>|<refine>", text)[0].strip()
+    refine = _between(text, "refine")
+    reflection = None
+    if spoken or refine:
+        verdict = "wrong" if refine or WRONG in spoken else "correct" if RIGHT in spoken else "none"
+        reflection = Reflection(verdict=verdict, text=spoken.removesuffix(DONE).strip(), refine=refine)
+    return Said(reflection, plan, DONE in spoken)
+
+
+def _between(text: str, tag: str) -> str | None:
+    """The words between a tag and its end, or None when either is missing."""
+    found = re.search(rf"<{tag}>\s*(.*?)\s*</{tag}>", text, re.DOTALL)
+    return found.group(1) if found and found.group(1) else None
+
+
+def turns(trajectory: Trajectory) -> list[tuple[str, object]]:
+    """The texts and pictures of a trajectory in the order of the sequence: (text, picture or None) pairs.
+
+    Each text is written before its picture; the last one closes the trajectory and has none. A step that goes on
+    mending (its plan says nothing) adds only its refinement, since its draft is the refinement before it.
+    """
+    spoken: list[tuple[str, object]] = []
+    said = ""  # what the model says of the last picture; goes in front of whatever it writes next
+    for step in trajectory.steps:
+        if step.plan.instruction:
+            spoken.append((f"{said} {plan_text(step.plan)}".strip(), step.draft))
+            said = ""
+        if step.refinement is not None:
+            spoken.append((_full(step.reflection), step.refinement))
+            said = _full(step.after) if step.after else ""
+        else:
+            said = _full(step.reflection)
+    closing = f"{said} {trajectory.closing}".strip()
+    return [*spoken, (closing, None)] if closing else spoken
+
+
+def _full(reflection: Reflection) -> str:
+    tail = f" <refine> {reflection.refine} </refine>" if reflection.refine else ""
+    return f"{reflection.text}{tail}".strip()

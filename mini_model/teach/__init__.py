@@ -1,0 +1,1 @@
+"""What a lesson needs beside its subject: checks that explain, hints, editions, and measured times."""

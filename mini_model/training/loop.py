@@ -1,0 +1,109 @@
+"""The one training loop: make a batch from the step's number, take a step, keep watch, save now and then."""
+
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from mini_model.device import pick
+from mini_model.training.profiles import Profile
+from mini_model.training.state import State, resume, trainable
+from mini_model.training.watch import Log
+
+LOOK_EVERY = 10  # checkpoints between two sample pictures
+
+
+class Stage(Protocol):
+    """What a stage brings to the loop."""
+
+    model: nn.Module
+
+    def batch(self, step: int, rank: int, count: int) -> Any:
+        """The batch of a step, made from its number alone; `rank` of `count` processes takes its share."""
+
+    def loss(self, batch: Any) -> tuple[Tensor, dict[str, float], int]:
+        """The loss to descend, its parts for the eye, and how many tokens were learnt from."""
+
+    def sample(self) -> Image.Image:
+        """A picture that shows what the model can do by now."""
+
+
+def run(stage: Stage, profile: Profile, out: Path, resuming: bool, say=print) -> State:
+    """Train a stage to its last step and return the state; `out` gets checkpoints, a log, a plot, and samples."""
+    compute = pick()
+    say(f"computing in {compute.reason}")
+    precision = "bf16" if compute.dtype == torch.bfloat16 else "no"
+    accelerator = Accelerator(mixed_precision=precision, cpu=compute.device.type == "cpu")
+    optimizer = torch.optim.AdamW(
+        list(trainable(stage.model).values()), profile.rate, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.0
+    )
+    state = State.start(stage.model, optimizer)
+    if resuming and resume(state, out / "checkpoints"):
+        say(f"taken up at step {state.step} of {profile.steps}")
+    stage.model, state.optimizer = accelerator.prepare(stage.model, optimizer)
+    log = Log(out, state.step)
+    _steps(stage, profile, out, accelerator, state, log)
+    return state
+
+
+def _steps(stage: Stage, profile: Profile, out: Path, accelerator: Accelerator, state: State, log: Log) -> None:
+    """All the steps that are left."""
+    main = accelerator.is_main_process
+    bar = tqdm(total=profile.steps, initial=state.step, unit="step", disable=not main, dynamic_ncols=True)
+    saved = began = time.monotonic()
+    saves, before = 0, state.seconds
+    while state.step < profile.steps:
+        parts, tokens = _step(stage, profile, accelerator, state)
+        state.seconds = before + time.monotonic() - began
+        log.add(state.step, parts, tokens, state.seconds)
+        bar.update()
+        bar.set_postfix_str(log.line(), refresh=False)
+        due = time.monotonic() - saved > profile.save_seconds
+        if main and (due or state.step == profile.steps):
+            state.save(out / "checkpoints")
+            saves += 1
+            if saves % LOOK_EVERY == 1 or state.step == profile.steps:
+                log.picture(_with_average(stage, state), state.step)
+            saved = time.monotonic()
+    bar.close()
+
+
+def _step(stage: Stage, profile: Profile, accelerator: Accelerator, state: State) -> tuple[dict[str, float], int]:
+    """One step down the slope."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = profile.rate_at(state.step)
+    batch = stage.batch(state.step, accelerator.process_index, accelerator.num_processes)
+    with accelerator.autocast():
+        loss, parts, tokens = stage.loss(batch)
+    accelerator.backward(loss)
+    accelerator.clip_grad_norm_(stage.model.parameters(), profile.clip)
+    state.optimizer.step()
+    state.optimizer.zero_grad(set_to_none=True)
+    state.step += 1
+    state.update_average(profile.ema)
+    return parts, tokens
+
+
+@torch.no_grad()
+def use_average(state: State) -> None:
+    """Put the averaged weights in the place of the last ones, as the model that is kept."""
+    for name, p in trainable(state.model).items():
+        p.copy_(state.average[name])
+
+
+@torch.no_grad()
+def _with_average(stage: Stage, state: State) -> Image.Image:
+    """A sample drawn with the averaged weights, after which the last weights are put back bit for bit."""
+    last = {name: p.detach().clone() for name, p in trainable(state.model).items()}
+    use_average(state)
+    state.model.eval()
+    picture = stage.sample()
+    state.model.train()
+    for name, p in trainable(state.model).items():
+        p.copy_(last[name])
+    return picture

@@ -1,0 +1,95 @@
+"""Everything a run needs to go on as if it had never stopped, in one folder per checkpoint.
+
+Batches are made from (seed, step) alone, so no data position and no random state has to be kept: weights,
+averages, the optimiser's moments and the step number are the whole state.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mini_model.errors import KitError
+from mini_model.model.checkpoint import new_folder, read_tensors
+
+
+@dataclass
+class State:
+    """A model in training: its weights, their running average, the optimiser, and the number of steps done."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: dict[str, Tensor]
+    step: int = 0
+    seconds: float = 0.0  # spent in training so far, over all restarts
+
+    @classmethod
+    def start(cls, model: nn.Module, optimizer: torch.optim.Optimizer) -> "State":
+        """The state before the first step; the average starts as a copy of the weights."""
+        return cls(model, optimizer, {name: p.detach().clone() for name, p in trainable(model).items()})
+
+    @torch.no_grad()
+    def update_average(self, keep: float) -> None:
+        """Move the average a little towards the weights; early on faster, so that it forgets the start."""
+        keep = min(keep, (1 + self.step) / (10 + self.step))
+        weights = [p.detach() for p in trainable(self.model).values()]
+        torch._foreach_lerp_(list(self.average.values()), weights, 1 - keep)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the state under a name of its own."""
+        held = {f"model/{name}": p.detach() for name, p in trainable(self.model).items()}
+        held |= {f"average/{name}": tensor for name, tensor in self.average.items()}
+        for name, p in trainable(self.model).items():
+            held |= {f"optimizer/{name}/{key}": value for key, value in self.optimizer.state.get(p, {}).items()}
+        return {name: tensor.contiguous() for name, tensor in held.items()}
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint as a whole or not at all, then drop all but the last two."""
+        with new_folder(folder / f"step-{self.step:07d}") as fresh:
+            save_file(self.tensors(), fresh / "state.safetensors")
+            (fresh / "state.json").write_text(json.dumps({"step": self.step, "seconds": self.seconds}))
+        for old in checkpoints(folder)[:-2]:
+            shutil.rmtree(old)
+
+    @torch.no_grad()
+    def restore(self, folder: Path) -> None:
+        """Take up a checkpoint where it left off."""
+        tensors = read_tensors(folder / "state.safetensors")
+        counts = json.loads((folder / "state.json").read_text())
+        weights = trainable(self.model)
+        for name, p in weights.items():
+            p.copy_(tensors[f"model/{name}"])
+            self.average[name].copy_(tensors[f"average/{name}"])
+            prefix = f"optimizer/{name}/"
+            moments = {key.removeprefix(prefix): tensors[key] for key in tensors if key.startswith(prefix)}
+            if moments:
+                self.optimizer.state[p] = moments
+        self.step, self.seconds = counts["step"], counts["seconds"]
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that learn, by name."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run, oldest first; half-written ones have other names and are not among them."""
+    return sorted(folder.glob("step-*")) if folder.is_dir() else []
+
+
+def resume(state: State, folder: Path) -> bool:
+    """Restore the newest checkpoint that can be read; False when there is none."""
+    faults = []
+    for path in reversed(checkpoints(folder)):
+        try:
+            state.restore(path)
+            return True
+        except (KitError, OSError, KeyError, ValueError) as error:
+            faults.append(f"{path.name}: {error}")
+    if faults:
+        raise KitError(f"no checkpoint in {folder} can be read ({'; '.join(faults)}); start again without --resume")
+    return False
