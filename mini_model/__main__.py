@@ -110,12 +110,9 @@ def parity(
     """Run every golden case in DIR against this code; exit code 1 if one fails."""
     from mini_model.model.parity import run
 
-    answer = run(folder)
-    lines = [
-        f"{'[ok]' if c['ok'] else '[fail]':<6} {c['name']:<40} {c['max_abs']:.1e}" for c in answer["cases"]
-    ]
-    say(answer, "\n".join(lines), as_json)
-    return 0 if answer["ok"] else 1
+    report = run(folder)
+    say(report.to_dict(), report.to_text(), as_json)
+    return 0 if report.ok else 1
 
 
 @app.command()

@@ -77,7 +77,7 @@ def test_things_in_neighbouring_places_never_touch():
         (lambda: detections(np.zeros((SIDE, SIDE, 3), np.float32)), "64x64 RGB bytes"),
     ],
 )
-def test_a_mistake_is_one_clear_error(make, message):
+def test_a_mistake_is_one_clear_error(make, message, unchecked):
     with pytest.raises(KitError, match=message):
         make()
 

@@ -57,8 +57,8 @@ class Cache:
                 mine[layer][index, : tensor.shape[1]] = tensor
         self.lengths[index], self.positions[index] = part.lengths, part.positions
 
-    def append(self, layer: int, keys: Keys, values: Keys, used: Int[Tensor, "R"]) -> None:
-        """Store a layer's new keys and values behind each row's own end; `used` of them count in each row."""
+    def append(self, layer: int, keys: Keys, values: Keys) -> None:
+        """Store a layer's new keys and values behind each row's own end; `advance` says how many count."""
         if layer == len(self.keys):
             self.keys.append(keys.new_zeros(len(keys), 0, *keys.shape[2:]))
             self.values.append(values.new_zeros(len(values), 0, *values.shape[2:]))
@@ -74,7 +74,7 @@ class Cache:
         self.lengths, self.positions = self.lengths + used, positions.clone()
 
 
-def _with_room(store: Keys, needed: int) -> Keys:
+def _with_room(store: Keys, needed: int) -> Float[Tensor, "R room J D"]:
     """The store, grown by half when it is too short, so that growing stays rare."""
     if store.shape[1] >= needed:
         return store
@@ -109,7 +109,10 @@ def attend(
 
 
 def _flex(q: Tensor, k: Tensor, v: Tensor, mask: Bool[Tensor, "R Q K"]) -> Tensor:
-    """The same through flex attention, which skips the blocks of the mask that are empty (CUDA, long rows)."""
+    """The same through flex attention, which skips the blocks of the mask that are empty (CUDA, long rows).
+
+    On a CPU torch runs it unfused, which is slow, and forward only.
+    """
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
     block = create_block_mask(lambda r, h, i, j: mask[r, i, j], len(mask), None, *mask.shape[1:], device=q.device)

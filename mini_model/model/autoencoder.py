@@ -57,7 +57,7 @@ class Autoencoder(nn.Module):
             use_post_quant_conv=False,
         )
 
-    def moments(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 2C h w"]:
+    def moments(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B both h w"]:
         """Mean and log-variance of the latents, stacked along the channels, before any scaling."""
         if self.config.stem > 1:
             pixels = pixel_unshuffle(pixels, self.config.stem)

@@ -33,17 +33,28 @@ def load(folder: Path, dtype: torch.dtype = torch.float32, device: str = "cpu") 
         raise KitError(f"no model folder at {folder}; give the folder that holds {WEIGHTS}")
     model = UnifiedModel(read_released(folder)).to(dtype)
     fill(model, folder / WEIGHTS, optional=FIXED)
-    if (folder / AUTOENCODER).exists():
-        load_autoencoder(model.autoencoder, folder / AUTOENCODER)
-    model.companions["tokenizer"] = AutoTokenizer.from_pretrained(folder)
+    load_autoencoder(model.autoencoder, folder / AUTOENCODER)
+    model.companions["tokenizer"] = read_tokenizer(folder)
     return model.to(device).eval()
+
+
+def read_tokenizer(folder: Path):
+    """The folder's words, as a Hugging Face tokenizer, or one clear error."""
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0][:160]
+        raise KitError(f"{folder} holds no tokenizer that can be read ({reason}); copy its files again") from None
 
 
 def load_autoencoder(autoencoder: Autoencoder, path: Path) -> None:
     """Weights of the autoencoder, under FLUX's key names or diffusers' own."""
     weights = read_tensors(path)
     if not any(name.startswith("net.") for name in weights):
-        converted = convert_ldm_vae_checkpoint(weights, dict(autoencoder.net.config))
+        try:
+            converted = convert_ldm_vae_checkpoint(weights, dict(autoencoder.net.config))
+        except KeyError as missing:
+            raise KitError(f"{path} does not fit the autoencoder its config describes: missing {missing}") from None
         weights = {f"net.{name}": tensor for name, tensor in converted.items()}
     _match(autoencoder, {name: tuple(t.shape) for name, t in weights.items()}, path, ())
     autoencoder.load_state_dict(weights)

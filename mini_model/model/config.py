@@ -16,6 +16,9 @@ UPSTREAM_AUTOENCODER = dict(
     resolution=256, ch=128, ch_mult=(1, 2, 4, 4), num_res_blocks=2, z_channels=16, scale_factor=0.3611,
     shift_factor=0.1159, stem=1,
 )  # fmt: skip
+KIT_NAMES = (  # what `bagel_config.json` may say
+    "latent_patch_size", "max_latent_size", "vit_max_num_patch_per_side", "timestep_shift", "interpolate_pos",
+)  # fmt: skip
 
 
 class UnifiedConfig(PreTrainedConfig):
@@ -32,6 +35,7 @@ class UnifiedConfig(PreTrainedConfig):
         max_latent_size: int = 64,
         vit_max_num_patch_per_side: int = 70,
         timestep_shift: float = 1.0,
+        interpolate_pos: bool = False,
         attention: str = "explicit",
         **kwargs,
     ) -> None:
@@ -42,6 +46,7 @@ class UnifiedConfig(PreTrainedConfig):
         self.max_latent_size = max_latent_size  # rows and columns of the picture tokens' position table
         self.vit_max_num_patch_per_side = vit_max_num_patch_per_side
         self.timestep_shift = timestep_shift  # of training; painting names its own
+        self.interpolate_pos = interpolate_pos  # stretch a picture's places over the whole table
         self.attention = attention  # "explicit" | "sdpa" | "flex"
         super().__init__(**kwargs)
 
@@ -59,7 +64,10 @@ class UnifiedConfig(PreTrainedConfig):
     def autoencoder(self) -> AutoencoderConfig:
         """The autoencoder's sizes."""
         known = AutoencoderConfig.__dataclass_fields__
-        return AutoencoderConfig(**{k: v for k, v in self.vae_config.items() if k in known})
+        sizes = {k: v for k, v in self.vae_config.items() if k in known}
+        if "ch_mult" in sizes:
+            sizes["ch_mult"] = tuple(sizes["ch_mult"])
+        return AutoencoderConfig(**sizes)
 
     @property
     def patch_channels(self) -> int:
@@ -80,27 +88,27 @@ def read_released(folder: Path) -> UnifiedConfig:
     `bagel_config.json` are optional; without them upstream's own numbers hold.
     """
     vit = read_json(folder / "vit_config.json")
+    if not isinstance(vit.get("num_hidden_layers"), int):
+        raise KitError(f"{folder / 'vit_config.json'} does not say num_hidden_layers; copy it again")
     vit["num_hidden_layers"] -= 1
     autoencoder, kit = folder / "ae_config.json", folder / "bagel_config.json"
     extra = read_json(kit) if kit.exists() else {}
-    known = ("latent_patch_size", "max_latent_size", "vit_max_num_patch_per_side", "timestep_shift")
     return UnifiedConfig(
         llm_config=read_json(folder / "llm_config.json"),
         vit_config=vit,
         vae_config={"stem": 1, **read_json(autoencoder)} if autoencoder.exists() else None,
-        **{name: extra[name] for name in known if name in extra},
+        **{name: extra[name] for name in KIT_NAMES if name in extra},
     )
 
 
 def write_released(config: UnifiedConfig, folder: Path) -> None:
     """The four JSON files of the released layout."""
     vit = {**config.vit_config, "num_hidden_layers": config.vit_config["num_hidden_layers"] + 1}
-    names = ("latent_patch_size", "max_latent_size", "vit_max_num_patch_per_side", "timestep_shift")
     for name, content in (
         ("llm_config.json", config.llm_config),
         ("vit_config.json", vit),
         ("ae_config.json", config.vae_config),
-        ("bagel_config.json", {key: getattr(config, key) for key in names}),
+        ("bagel_config.json", {key: getattr(config, key) for key in KIT_NAMES}),
     ):
         (folder / name).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 

@@ -31,6 +31,17 @@ class Fit(NamedTuple):
     stride: int
 
 
+# What upstream says first when the model is to think (`inferencer.py`, Apache-2.0): quoted, since the weights
+# know these very words.
+_THINK = (
+    "You should first think about the {0} process in the mind and then {1}. \n"
+    "The {0} process is enclosed within <think> </think> tags, "
+    "i.e. <think> {0} process here </think> {2} here"
+)
+THINK_FIRST = {
+    "draw": _THINK.format("planning", "generate the image", "image"),
+    "answer": _THINK.format("reasoning", "provide the user with the answer", "answer"),
+}
 LATENT_FIT, SEEN_FIT = Fit(1024, 512, 16), Fit(980, 224, 14)  # upstream's `app.py`, for the 7B model
 
 
@@ -71,7 +82,11 @@ class Contexts:
 
 
 def picture_segments(
-    model: UnifiedModel, picture: Image.Image, latent: Fit = LATENT_FIT, seen: Fit = SEEN_FIT, draws: bool = True
+    model: UnifiedModel,
+    picture: Image.Image,
+    latent: Fit = LATENT_FIT,
+    seen: Fit = SEEN_FIT,
+    draws: bool = True,
 ) -> list[Clean | Seen]:
     """A picture as the model takes it; with `draws` its latents come first, else it is only looked at.
 

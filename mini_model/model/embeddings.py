@@ -13,7 +13,7 @@ from torch.nn.functional import silu
 TIME_WIDTH = 256  # numbers in the sinusoid of a time, before the two linear layers
 
 
-def frequencies(count: int) -> Float[Tensor, "count"]:
+def frequencies(count: int) -> Float[Tensor, "{count}"]:
     """`count` frequencies falling from 1 towards 1/10000, evenly on a logarithmic scale."""
     return torch.exp(-math.log(10_000) * torch.arange(count, dtype=torch.float64) / count).float()
 

@@ -39,7 +39,7 @@ def shift_time(t: Float[Tensor, "*any"], shift: float) -> Float[Tensor, "*any"]:
     return shift * t / (1 + (shift - 1) * t)
 
 
-def schedule(steps: int, shift: float) -> Float[Tensor, "steps+1"]:
+def schedule(steps: int, shift: float) -> Float[Tensor, "{steps}+1"]:
     """The times an Euler walk visits, from 1 (noise) to 0 (picture): `steps` model evaluations.
 
     Upstream's `num_timesteps` counts the points, so its 50 is `steps=49` here.

@@ -119,20 +119,36 @@ def draw(
     `contexts` holds one to three memories of the same rows: everything; everything but the last words; nothing but
     the words. All guidance branches go through the model in one forward.
     """
-    at = places(*grid, model.config.max_latent_size)
+    at = places_of(model, grid)
     x, times = noise.to(model.device, torch.float32), schedule(steps, shift)
-    wanted = len(contexts) if guidance.text > 1 else 1
     for now, then in zip(times.tolist(), times[1:].tolist(), strict=False):
-        scales = guidance.at(now)
-        branches = contexts[: wanted if scales[0] > 1 else 1]
-        v = _velocities(model, branches, x, at, now, marks)
-        guided = guide(v[0], v[1], v[2] if len(v) > 2 else None, guidance, scales) if len(v) > 1 else v[0]
-        x = x - guided * (now - then)
+        x = x - guided_velocity(model, contexts, x, at, now, marks, guidance) * (now - then)
         yield x
 
 
-def _velocities(
-    model: UnifiedModel, contexts: Sequence[Cache], x: Float[Tensor, "R n C"], at: Int[Tensor, "n"], time: float, marks: Marks
+@torch.no_grad()
+def guided_velocity(
+    model: UnifiedModel,
+    contexts: Sequence[Cache],
+    x: Float[Tensor, "R n C"],
+    at: Int[Tensor, "n"],
+    time: float,
+    marks: Marks,
+    guidance: Guidance,
+) -> Float[Tensor, "R n C"]:
+    """Where each picture goes from here, guided as far as this time allows it."""
+    scales = guidance.at(time)
+    v = branch_velocities(model, contexts[: len(contexts) if scales[0] > 1 else 1], x, at, time, marks)
+    return guide(v[0], v[1], v[2] if len(v) > 2 else None, guidance, scales) if len(v) > 1 else v[0]
+
+
+def branch_velocities(
+    model: UnifiedModel,
+    contexts: Sequence[Cache],
+    x: Float[Tensor, "R n C"],
+    at: Int[Tensor, "n"],
+    time: float,
+    marks: Marks,
 ) -> Float[Tensor, "branches R n C"]:
     """The velocity of every picture in every branch, in one forward; nothing is remembered."""
     starts = [p for cache in contexts for p in cache.positions.tolist()]
@@ -140,6 +156,11 @@ def _velocities(
     batch = pack([[Noised(t, at, time)] for t in tokens], marks, starts=starts).to(model.device, model.dtype)
     _, hidden = model.hidden(batch, list(contexts))
     return model.llm2vae(hidden).float().unflatten(0, (len(contexts), *x.shape[:2]))
+
+
+def places_of(model: UnifiedModel, grid: tuple[int, int]) -> Int[Tensor, "n"]:
+    """Where the latent tokens of a picture look up their places."""
+    return places(*grid, model.config.max_latent_size, model.config.interpolate_pos)
 
 
 @torch.no_grad()
@@ -158,11 +179,12 @@ def decode_tokens(model: UnifiedModel, tokens: Float[Tensor, "B n C"], grid: tup
 
 def clean_segment(model: UnifiedModel, tokens: Float[Tensor, "n C"], grid: tuple[int, int]) -> Clean:
     """A picture's latent tokens as something that is there."""
-    return Clean(tokens, places(*grid, model.config.max_latent_size))
+    return Clean(tokens, places_of(model, grid))
 
 
 def seen_segment(model: UnifiedModel, pixels: Float[Tensor, "3 H W"]) -> Seen:
     """A picture's pixels, already of a fitting size, as the vision encoder's patches."""
     patch = model.config.vit_config["patch_size"]
     rows, columns = (edge // patch for edge in pixels.shape[1:])
-    return Seen(patchify(pixels, patch), places(rows, columns, model.config.vit_max_num_patch_per_side))
+    table, stretch = model.config.vit_max_num_patch_per_side, model.config.interpolate_pos
+    return Seen(patchify(pixels, patch), places(rows, columns, table, stretch))

@@ -61,16 +61,21 @@ def to_picture(pixels: Float[Tensor, "3 H W"]) -> Image.Image:
     return Image.fromarray(scaled.to(torch.uint8).cpu().numpy())
 
 
-def patchify(picture: Float[Tensor, "C h w"], p: int) -> Float[Tensor, "n p*p*C"]:
+def patchify(picture: Float[Tensor, "C h w"], p: int) -> Float[Tensor, "n {p}*{p}*C"]:
     """Squares of p x p cells in reading order, each flattened with the channel fastest."""
     return rearrange(picture, "c (h p) (w q) -> (h w) (p q c)", p=p, q=p)
 
 
-def unpatchify(tokens: Float[Tensor, "n p*p*C"], p: int, rows: int, columns: int) -> Float[Tensor, "C h w"]:
+def unpatchify(tokens: Float[Tensor, "n _"], p: int, rows: int, columns: int) -> Float[Tensor, "C h w"]:
     """The inverse of `patchify` for a picture of rows x columns patches."""
     return rearrange(tokens, "(h w) (p q c) -> c (h p) (w q)", h=rows, w=columns, p=p, q=p)
 
 
-def places(rows: int, columns: int, table: int) -> Int[Tensor, "n"]:
-    """Where each patch looks up its place: row * table + column, the top-left part of a square table."""
-    return (torch.arange(rows)[:, None] * table + torch.arange(columns)).flatten()
+def places(rows: int, columns: int, table: int, stretch: bool = False) -> Int[Tensor, "n"]:
+    """Where each patch looks up its place: row * table + column, the top-left part of a square table.
+
+    With `stretch` the picture is spread over the whole table instead (upstream's `interpolate_pos`, which no
+    released model uses; it computes in float32 and so may pick a neighbour where an edge falls on a cell's).
+    """
+    row, column = (torch.arange(n) * table // n if stretch else torch.arange(n) for n in (rows, columns))
+    return (row[:, None] * table + column).flatten()

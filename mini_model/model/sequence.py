@@ -107,15 +107,15 @@ class Packed:
     after: Int[Tensor, "R"]  # the next free position of each row's last sample
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "Packed":
-        """The same batch on another device; `dtype` is that of the numbers that are not indices."""
+        """The same batch on another device; `dtype` is that of pixels, latents and noise (times stay exact)."""
 
-        def move(value):
+        def move(name: str, value):
             if not isinstance(value, Tensor):
                 return value
-            wanted = dtype if value.is_floating_point() and dtype else value.dtype
-            return value.to(device, wanted, non_blocking=True)
+            cast = dtype is not None and value.is_floating_point() and name != "time"
+            return value.to(device, dtype if cast else value.dtype, non_blocking=True)
 
-        return Packed(**{f.name: move(getattr(self, f.name)) for f in fields(self)})
+        return Packed(**{f.name: move(f.name, getattr(self, f.name)) for f in fields(self)})
 
 
 class _Layout:

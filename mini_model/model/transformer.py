@@ -5,7 +5,7 @@ The experts own their norms, projections and MLPs; attention is one for all. Tok
 each expert works on one unbroken block and nothing is gathered or scattered outside attention.
 Upstream: `modeling/bagel/qwen2_navit.py`, whose parameter names these are.
 
-Letters in shapes:  N tokens   W width   R rows   L slots in a row   D numbers per head
+Letters in shapes:  N tokens   U of them und's   G gen's   W width   R rows   L slots in a row   D numbers per head
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,23 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import linear, rms_norm, silu
 from transformers import Qwen2Config
-from transformers.models.qwen2.modeling_qwen2 import Qwen2MLP, Qwen2RMSNorm, Qwen2RotaryEmbedding, rotate_half
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding, rotate_half
 
 from mini_model.model.attention import Cache, attend
 from mini_model.model.sequence import Packed
 
+EXPERTS = ("", "_moe_gen")  # the suffix of each expert's parameters: understanding, generation
 Tokens = Float[Tensor, "N W"]
+
+
+Streams = tuple[Float[Tensor, "U W"], Float[Tensor, "G W"]]  # the two experts' tokens
 
 
 @dataclass
 class Route:
-    """What every layer needs to know of a batch: who belongs to which expert, and who sees whom."""
+    """What every layer needs to know of a batch: who stands where, and who sees whom."""
 
     batch: Packed
     und: int  # the first `und` tokens are the understanding expert's
@@ -34,19 +39,30 @@ class Route:
     keep: bool  # whether this batch is added to the caches
     how: str
 
-    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The understanding expert's block and the generation expert's block, as views."""
-        return x[: self.und], x[self.und :]
+
+class Norm(nn.Module):
+    """Divide by the root mean square, then scale each number by its own weight (Qwen2's RMSNorm)."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight, self.eps = nn.Parameter(torch.ones(width)), eps
+
+    def forward(self, x: Float[Tensor, "*any W"]) -> Float[Tensor, "*any W"]:
+        """The same directions at unit size; computed in float32 where the input is shorter."""
+        return rms_norm(x.float(), self.weight.shape, self.weight.float(), self.eps).to(x.dtype)
 
 
-def both(route: Route, x: Tokens, und: nn.Module, gen: nn.Module) -> Tokens:
-    """Each expert's module on its own tokens."""
-    first, second = route.split(x)
-    if not len(second):
-        return und(first)
-    if not len(first):
-        return gen(second)
-    return torch.cat([und(first), gen(second)])
+def project(x: Float[Tensor, "n W"], *layers: nn.Linear) -> tuple[Tensor, ...]:
+    """Several linear layers on the same input; plain ones are done as a single product when that pays.
+
+    Few large products run faster than many small ones. It pays once there are more tokens than weight rows to put
+    together; layers in 4 bit or with an adapter are called as they are.
+    """
+    rows = [layer.out_features for layer in layers]
+    if len(x) < sum(rows) or any(type(layer) is not nn.Linear for layer in layers):
+        return tuple(layer(x) for layer in layers)
+    bias = None if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
+    return linear(x, torch.cat([layer.weight for layer in layers]), bias).split(rows, dim=-1)
 
 
 class Attention(nn.Module):
@@ -56,26 +72,30 @@ class Attention(nn.Module):
         super().__init__()
         width, self.heads, self.groups = config.hidden_size, config.num_attention_heads, config.num_key_value_heads
         self.head_dim = getattr(config, "head_dim", None) or width // self.heads
-        for expert in ("", "_moe_gen"):
+        for expert in EXPERTS:
             for name, heads in (("q", self.heads), ("k", self.groups), ("v", self.groups)):
                 self.add_module(f"{name}_proj{expert}", nn.Linear(width, heads * self.head_dim))
             self.add_module(f"o_proj{expert}", nn.Linear(self.heads * self.head_dim, width, bias=False))
-            self.add_module(f"q_norm{expert}", Qwen2RMSNorm(self.head_dim, config.rms_norm_eps))
-            self.add_module(f"k_norm{expert}", Qwen2RMSNorm(self.head_dim, config.rms_norm_eps))
+            self.add_module(f"q_norm{expert}", Norm(self.head_dim, config.rms_norm_eps))
+            self.add_module(f"k_norm{expert}", Norm(self.head_dim, config.rms_norm_eps))
 
-    def forward(self, x: Tokens, route: Route, layer: int) -> Tokens:
+    def forward(self, streams: Streams, route: Route, layer: int) -> Streams:
         """Each token's news from the tokens it may see."""
+        parts = [self._ask(x, expert) for x, expert in zip(streams, EXPERTS, strict=True) if len(x)]
+        q, k, v = (torch.cat(part) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
+        # queries and keys turn alike, so they turn together
+        turned = rotate(torch.cat([q, k], dim=1), route).to(v.dtype)
+        rows = to_rows(torch.cat([turned, v], dim=1), route)
+        q, k, v = rows.split([self.heads, self.groups, self.groups], dim=2)
+        mixed = self._meet(q, k, v, route, layer).flatten(0, 1).flatten(1)[route.batch.slot]
+        und, gen = mixed[: route.und], mixed[route.und :]
+        return self.o_proj(und), self.o_proj_moe_gen(gen)
 
-        def project(name: str) -> Float[Tensor, "N heads D"]:
-            flat = both(route, x, getattr(self, f"{name}_proj"), getattr(self, f"{name}_proj_moe_gen"))
-            return flat.unflatten(-1, (-1, self.head_dim))
-
-        q = both(route, project("q"), self.q_norm, self.q_norm_moe_gen)
-        k = both(route, project("k"), self.k_norm, self.k_norm_moe_gen)
-        v = project("v")
-        q, k = rotate(q, route).to(v.dtype), rotate(k, route).to(v.dtype)
-        mixed = self._meet(to_rows(q, route), to_rows(k, route), to_rows(v, route), route, layer)
-        return both(route, mixed.flatten(0, 1).flatten(1)[route.batch.slot], self.o_proj, self.o_proj_moe_gen)
+    def _ask(self, x: Float[Tensor, "n W"], expert: str) -> tuple[Tensor, Tensor, Tensor]:
+        """One expert's queries, keys and values, (n heads D) each; queries and keys at unit size per head."""
+        q, k, v = project(x, *(getattr(self, f"{name}_proj{expert}") for name in "qkv"))
+        q, k, v = (part.unflatten(-1, (-1, self.head_dim)) for part in (q, k, v))
+        return getattr(self, f"q_norm{expert}")(q), getattr(self, f"k_norm{expert}")(k), v
 
     def _meet(self, q: Tensor, k: Tensor, v: Tensor, route: Route, layer: int) -> Float[Tensor, "R L H D"]:
         """Attention within the batch, and over the caches where there are any."""
@@ -95,7 +115,7 @@ class Attention(nn.Module):
                 values = torch.cat([cache.values[layer][:, :known], values], dim=1)
             mixed.append(attend(q[mine], keys, values, mask, "explicit" if route.how == "flex" else route.how))
             if route.keep:
-                cache.append(layer, k[mine], v[mine], batch.lengths[mine])
+                cache.append(layer, k[mine], v[mine])
         return torch.cat(mixed)
 
 
@@ -111,23 +131,42 @@ def to_rows(x: Float[Tensor, "N heads D"], route: Route) -> Float[Tensor, "R L h
     return rows.unflatten(0, (batch.rows, batch.length))
 
 
+class Mlp(nn.Module):
+    """Two linear layers up, one gating the other, and one down (Qwen2's MLP)."""
+
+    def __init__(self, config: Qwen2Config) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, x: Float[Tensor, "n W"]) -> Float[Tensor, "n W"]:
+        """What this token makes of what it knows."""
+        gate, up = project(x, self.gate_proj, self.up_proj)
+        return self.down_proj(silu(gate) * up)
+
+
 class Layer(nn.Module):
     """Attention, then an MLP, each behind a norm and added to the stream; all but attention exists twice."""
 
     def __init__(self, config: Qwen2Config) -> None:
         super().__init__()
         self.self_attn = Attention(config)
-        for expert in ("", "_moe_gen"):
-            self.add_module(f"mlp{expert}", Qwen2MLP(config))
+        for expert in EXPERTS:
+            self.add_module(f"mlp{expert}", Mlp(config))
             for name in ("input_layernorm", "post_attention_layernorm"):
-                self.add_module(f"{name}{expert}", Qwen2RMSNorm(config.hidden_size, config.rms_norm_eps))
+                self.add_module(f"{name}{expert}", Norm(config.hidden_size, config.rms_norm_eps))
 
-    def forward(self, x: Tokens, route: Route, layer: int) -> Tokens:
-        """The stream after this layer."""
-        normed = both(route, x, self.input_layernorm, self.input_layernorm_moe_gen)
-        x = x + self.self_attn(normed, route, layer)
-        normed = both(route, x, self.post_attention_layernorm, self.post_attention_layernorm_moe_gen)
-        return x + both(route, normed, self.mlp, self.mlp_moe_gen)
+    def forward(self, streams: Streams, route: Route, layer: int) -> Streams:
+        """The two streams after this layer."""
+        und, gen = streams
+        news = self.self_attn((self.input_layernorm(und), self.input_layernorm_moe_gen(gen)), route, layer)
+        und, gen = und + news[0], gen + news[1]
+        if len(und):
+            und = und + self.mlp(self.post_attention_layernorm(und))
+        if len(gen):
+            gen = gen + self.mlp_moe_gen(self.post_attention_layernorm_moe_gen(gen))
+        return und, gen
 
 
 class Stack(nn.Module):
@@ -137,24 +176,24 @@ class Stack(nn.Module):
         super().__init__()
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
-        self.norm = Qwen2RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.norm_moe_gen = Qwen2RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.norm = Norm(config.hidden_size, config.rms_norm_eps)
+        self.norm_moe_gen = Norm(config.hidden_size, config.rms_norm_eps)
         self.rotary_emb = Qwen2RotaryEmbedding(config)
 
-    def forward(self, x: Tokens, batch: Packed, caches: list[Cache], keep: bool, how: str) -> tuple[Tokens, Tokens]:
+    def forward(self, x: Tokens, batch: Packed, caches: list[Cache], keep: bool, how: str) -> Streams:
         """The last hidden states of the understanding tokens and of the generation tokens."""
         cos, sin = self.rotary_emb(x.float(), batch.position[None])
         und = len(x) - len(batch.latents)
         route = Route(batch, und, cos[0, :, None], sin[0, :, None], caches, keep, how)
+        streams = (x[:und], x[und:])
         for index, layer in enumerate(self.layers):
-            x = layer(x, route, index)
+            streams = layer(streams, route, index)
         if keep:
             share = batch.rows // len(caches)
             for i, cache in enumerate(caches):
                 mine = slice(i * share, (i + 1) * share)
                 cache.advance(batch.lengths[mine], batch.after[mine])
-        first, second = route.split(x)
-        return self.norm(first), self.norm_moe_gen(second)
+        return self.norm(streams[0]), self.norm_moe_gen(streams[1])
 
 
 class LanguageModel(nn.Module):

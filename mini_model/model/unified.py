@@ -29,8 +29,8 @@ from mini_model.model.vision import Connector, VisionModel
 class Losses:
     """The two parts of the loss, element by element: words and pictures."""
 
-    ce: Float[Tensor, "C"]
-    mse: Float[Tensor, "M C"]
+    ce: Float[Tensor, "targets"]
+    mse: Float[Tensor, "drawn C"]
 
     def total(self, lambda_ce: float = 1.0) -> Float[Tensor, ""]:
         """lambda_CE * mean CE + mean MSE (paper, section on the loss; lambda_CE is not published, so it is ours)."""

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from accelerate import Accelerator
@@ -18,6 +18,7 @@ from mini_model.training.watch import Log
 LOOK_EVERY = 10  # checkpoints between two sample pictures
 
 
+@runtime_checkable
 class Stage(Protocol):
     """What a stage brings to the loop."""
 

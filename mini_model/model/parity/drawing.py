@@ -5,7 +5,7 @@ import re
 import torch
 from torch import Tensor
 
-from mini_model.model.checkpoint import load, marks_of
+from mini_model.model.checkpoint import load
 from mini_model.model.contexts import Contexts
 from mini_model.model.flow import Guidance, schedule
 from mini_model.model.generate import (
@@ -18,9 +18,9 @@ from mini_model.model.generate import (
     places_of,
     seen_segment,
 )
-from mini_model.model.parity.layout import Laid, attention, grid_of
+from mini_model.model.parity.layout import Laid, attention, latent_grid
 from mini_model.model.parity.memory import check_cache, flat_places
-from mini_model.model.parity.report import FLOAT, PIXEL, Golden
+from mini_model.model.parity.report import PIXEL, Golden
 from mini_model.model.pictures import to_picture, to_pixels, unpatchify
 from mini_model.model.sequence import Noised
 from mini_model.model.unified import UnifiedModel
@@ -31,7 +31,7 @@ BRANCHES = ("cond", "text_uncond", "img_uncond")
 
 def check_velocity(golden: Golden, model: UnifiedModel) -> None:
     """The three branches and every setting of guidance, at every time the golden holds."""
-    grid = latent_grid(golden, model)
+    grid = latent_grid(model, *golden.fact("image_hw"))
     for how in ("explicit", "sdpa"):
         with attention(model, how):
             contexts = contexts_of(golden, model)
@@ -44,12 +44,6 @@ def check_velocity(golden: Golden, model: UnifiedModel) -> None:
                     golden.check(f"{start}v.{name}", v, label=f" [{how}]")
 
 
-def latent_grid(golden: Golden, model: UnifiedModel) -> tuple[int, int]:
-    """Rows and columns of the tokens of the picture that is drawn."""
-    height, width = golden.fact("image_hw")
-    return grid_of(model, torch.empty(3, height, width))
-
-
 def contexts_of(golden: Golden, model: UnifiedModel) -> Contexts:
     """The contexts that stand before the drawing: a picture where there is one, then the words."""
     contexts = Contexts.empty(model)
@@ -57,7 +51,7 @@ def contexts_of(golden: Golden, model: UnifiedModel) -> Contexts:
         picture = golden["ctx.vae_image"]
         tokens = encode_pictures(model, picture[None])[0]
         seen = seen_segment(model, golden["ctx.vit_image"])
-        contexts.add_picture([[clean_segment(model, tokens, grid_of(model, picture)), seen]])
+        contexts.add_picture([[clean_segment(model, tokens, latent_grid(model, *picture.shape[1:])), seen]])
     contexts.add_text([model.tokenizer.encode(golden.fact("prompt"))])
     return contexts
 
@@ -77,7 +71,9 @@ def runs_of(golden: Golden, start: str) -> list[str]:
 
 def guidance_of(name: str, settings: dict, interval: tuple[float, float] = (0.0, 1.0)) -> Guidance:
     """A setting as its facts state it; where a golden keeps the name alone, as in `text4_img1.5_global`."""
-    told = re.fullmatch(r"text([\d.]+)(?:_img([\d.]+))?(?:_(global|channel|text_channel))?(?:_min[\d]+)?", name)
+    told = re.fullmatch(
+        r"text([\d.]+)(?:_img([\d.]+))?(?:_(global|channel|text_channel))?(?:_min[\d]+)?", name
+    )
     text, image, renorm = told.groups() if told else (None, None, None)
     return Guidance(
         text=float(settings.get("cfg_text_scale", text or 1.0)),
@@ -92,14 +88,15 @@ def _velocity(golden: Golden, contexts: Contexts, x: Tensor, grid: tuple, time: 
     """The velocity of one picture under one setting."""
     guidance = guidance_of(name, golden.facts.get("runs", {}).get(name, {}))
     at = places_of(contexts.model, grid)
-    return guided_velocity(contexts.model, contexts.branches(), x[None], at, time, contexts.marks, guidance)[0]
+    return guided_velocity(contexts.model, contexts.branches(), x[None], at, time, contexts.marks, guidance)[
+        0
+    ]
 
 
 def _check_contexts(golden: Golden, contexts: Contexts, grid: tuple[int, int], label: str) -> None:
     """What the contexts hold, and the indexes that the original was fed with them."""
     marks, caches = contexts.marks, dict(zip(("", "cfg_text_", "cfg_img_"), contexts.branches(), strict=True))
-    ids = contexts.model.tokenizer.encode(golden.fact("prompt"))
-    golden.check("ctx.prompt_ids", [marks.text_start, *ids, marks.text_end], label=label)
+    golden.check("ctx.prompt_ids", contexts.model.tokenizer.encode(golden.fact("prompt")), label=label)
     if "gen" in golden.facts:
         for name, cache in zip(("gen", "cfg_text", "cfg_img"), contexts.branches(), strict=True):
             golden.check_fact((name, "kv_lens"), cache.lengths)
@@ -150,7 +147,7 @@ def _check_branches(
 def check_walk(golden: Golden, model: UnifiedModel) -> None:
     """Whole walks: every point, every velocity, the last latents, and the picture."""
     contexts = contexts_of(golden.sibling("c_velocity"), model)
-    grid = latent_grid(golden, model)
+    grid = latent_grid(model, *golden.fact("image_hw"))
     for name, run in golden.fact("runs").items():
         guidance = guidance_of(name, run)
         walk = walk_of(contexts, golden["noise"], grid, run, guidance)
@@ -169,7 +166,9 @@ def check_walk(golden: Golden, model: UnifiedModel) -> None:
         check_picture(golden, model, walk[-1], grid, name)
 
 
-def walk_of(contexts: Contexts, noise: Tensor, grid: tuple[int, int], run: dict, guidance: Guidance) -> list[Tensor]:
+def walk_of(
+    contexts: Contexts, noise: Tensor, grid: tuple[int, int], run: dict, guidance: Guidance
+) -> list[Tensor]:
     """The noise and the latents after each step; `num_timesteps` counts the points of the walk."""
     steps = draw(
         contexts.model, contexts.branches(), noise[None], grid, contexts.marks,
@@ -178,7 +177,9 @@ def walk_of(contexts: Contexts, noise: Tensor, grid: tuple[int, int], run: dict,
     return [noise[None], *steps]
 
 
-def check_picture(golden: Golden, model: UnifiedModel, tokens: Tensor, grid: tuple[int, int], name: str) -> None:
+def check_picture(
+    golden: Golden, model: UnifiedModel, tokens: Tensor, grid: tuple[int, int], name: str
+) -> None:
     """The decoded picture: as latents and numbers where they are kept, and always as grey levels."""
     pixels = decode_tokens(model, tokens, grid)
     if f"{name}.vae_latent" in golden:
@@ -198,13 +199,15 @@ def check_bf16(golden: Golden, model: UnifiedModel) -> None:
     """In bfloat16 our velocities are about as far from the float32 ones as the original's are."""
     float32 = golden.sibling("c_velocity")
     half = load(golden.folder / "model", torch.bfloat16)
-    contexts, grid = contexts_of(float32, half), latent_grid(float32, half)
+    contexts, grid = contexts_of(float32, half), latent_grid(half, *float32.fact("image_hw"))
     for start, time in times_of(float32):
         for name in runs_of(golden, f"{start}v."):
             exact, theirs = float32[f"{start}v.{name}"], golden[f"{start}v.{name}"]
             stated = golden.fact("relative_l2_to_float32", f"{start}{name}")
             ours = _velocity(float32, contexts, float32[f"{start}x_t"], grid, time, name)
-            golden.compare(f"{start}{name}, the original's relative distance", distance(theirs, exact), stated)
+            golden.compare(
+                f"{start}{name}, the original's relative distance", distance(theirs, exact), stated
+            )
             golden.add(f"{start}{name}, our relative distance", distance(ours, exact), BF16 * stated)
 
 

@@ -18,8 +18,8 @@ from mini_model.model.unified import UnifiedModel
 class Laid:
     """A batch and the place of each token in the original's sequence, where sample follows sample.
 
-    Without `starts` all samples share one row, longest first as `pack` lays them; with `starts` each continues a
-    cache in a row of its own.
+    Without `starts` all samples share one row, longest first as `pack` lays them; with `starts` each one
+    continues a cache in a row of its own.
     """
 
     def __init__(self, samples: Sequence[Sample], marks: Marks, starts: Sequence[int] | None = None) -> None:
@@ -69,9 +69,13 @@ class Laid:
 
 @contextmanager
 def outputs_of(layers: nn.ModuleList) -> Iterator[list[Tensor]]:
-    """Collects what each layer gives back while the block runs."""
+    """Collects what each layer gives back while the block runs; the experts' streams become one."""
     kept = []
-    hooks = [layer.register_forward_hook(lambda _module, _inputs, out: kept.append(out)) for layer in layers]
+
+    def keep(_layer: nn.Module, _inputs: tuple, out: Tensor | tuple[Tensor, Tensor]) -> None:
+        kept.append(out if isinstance(out, Tensor) else torch.cat(out))
+
+    hooks = [layer.register_forward_hook(keep) for layer in layers]
     try:
         yield kept
     finally:
@@ -98,9 +102,9 @@ def pad_together(pictures: Sequence[Float[Tensor, "3 _ _"]]) -> Float[Tensor, "B
     return padded
 
 
-def grid_of(model: UnifiedModel, picture: Float[Tensor, "3 H W"]) -> tuple[int, int]:
-    """Rows and columns of a picture's latent tokens."""
-    return tuple(edge // model.config.pixels_per_token for edge in picture.shape[1:])
+def latent_grid(model: UnifiedModel, height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the latent tokens of a picture of this size."""
+    return height // model.config.pixels_per_token, width // model.config.pixels_per_token
 
 
 @torch.no_grad()
@@ -109,11 +113,11 @@ def encode_together(
 ) -> tuple[Float[Tensor, "B C h w"], list[Float[Tensor, "_ channels"]]]:
     """Latents of padded pictures, and each picture's own tokens.
 
-    The original encodes a batch like this; the padding is seen by the norms, so it changes the latents a little.
+    The original encodes a batch like this; its norms see the padding, so it changes the latents a little.
     """
     latents = model.autoencoder.encode(pad_together(pictures))
     edge, tokens = model.config.latent_patch_size, []
     for picture, z in zip(pictures, latents, strict=True):
-        rows, columns = grid_of(model, picture)
+        rows, columns = latent_grid(model, *picture.shape[1:])
         tokens.append(patchify(z[:, : rows * edge, : columns * edge], edge))
     return latents, tokens

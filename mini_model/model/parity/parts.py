@@ -10,7 +10,7 @@ from mini_model.model.embeddings import time_sinusoid
 from mini_model.model.flow import schedule, shift_time
 from mini_model.model.generate import seen_segment
 from mini_model.model.parity.layout import outputs_of
-from mini_model.model.parity.report import FLOAT, Golden, Missing
+from mini_model.model.parity.report import Golden, Missing
 from mini_model.model.pictures import fit_size, patchify, places
 from mini_model.model.sequence import CAUSAL, FULL, NOISE, attention_mask
 from mini_model.model.unified import UnifiedModel
@@ -20,7 +20,9 @@ from mini_model.model.unified import UnifiedModel
 def check_parts(golden: Golden, model: UnifiedModel) -> None:
     """Every part of the model that can be looked at alone."""
     _check_autoencoder(golden, model)
-    for name in sorted({key.split(".")[1] for key in golden.tensors if re.fullmatch(r"vit\.\w+\.tokens", key)}):
+    for name in sorted(
+        {key.split(".")[1] for key in golden.tensors if re.fullmatch(r"vit\.\w+\.tokens", key)}
+    ):
         _check_encoder(golden, model, name)
     _check_times(golden, model)
     _check_masks(golden)
@@ -85,7 +87,11 @@ def _check_times(golden: Golden, model: UnifiedModel) -> None:
 
 def _named(golden: Golden, pattern: str) -> Iterable[tuple[str, ...]]:
     """The facts whose name tells their settings; at least one must be there."""
-    found = [(match[0], *match.groups()) for match in (re.fullmatch(pattern, name) for name in golden.facts) if match]
+    found = [
+        (match[0], *match.groups())
+        for match in (re.fullmatch(pattern, name) for name in golden.facts)
+        if match
+    ]
     if not found:
         raise Missing(pattern)
     return found
@@ -97,14 +103,18 @@ def _check_masks(golden: Golden) -> None:
     for i, case in enumerate(golden.fact("masks")):
         ends = torch.tensor(case["split_lens"]).cumsum(0).tolist()
         starts = [0, *ends]
-        splits = [(0, *span, 0, kinds[mode]) for *span, mode in zip(starts, ends, case["attn_modes"], strict=False)]
+        splits = [
+            (0, *span, 0, kinds[mode]) for *span, mode in zip(starts, ends, case["attn_modes"], strict=False)
+        ]
         mask, _ = attention_mask(splits, 1, ends[-1])
         golden.compare(f"masks.{i}", mask[0].long(), case["allowed"])
 
 
 def _check_places(golden: Golden) -> None:
-    """Flattening a picture, and where each patch looks its place up, with and without stretching the table."""
-    rows, columns, edge = map(int, re.search(r"h=(\d+), w=(\d+), patch (\d+)", golden.fact("latent_patchify")).groups())
+    """Flattening a picture, and where each patch looks its place up, with and without stretching."""
+    rows, columns, edge = map(
+        int, re.search(r"h=(\d+), w=(\d+), patch (\d+)", golden.fact("latent_patchify")).groups()
+    )
     latent = golden["latent_patchify.latent"][:, : rows * edge, : columns * edge]
     golden.check("latent_patchify.tokens", patchify(latent, edge))
     for i, case in enumerate(golden.fact("position_ids")):
@@ -132,4 +142,8 @@ def _check_words(golden: Golden, model: UnifiedModel) -> None:
     for i, (text, ids) in enumerate(golden.fact("tokenizer", "encode").items()):
         golden.compare(f"tokenizer.{i}", model.tokenizer.encode(text), ids)
     names = "bos_token_id", "eos_token_id", "start_of_image", "end_of_image"
-    golden.compare("tokenizer.special", list(marks_of(model.tokenizer)), [golden.fact("tokenizer", "special", n) for n in names])
+    golden.compare(
+        "tokenizer.special",
+        list(marks_of(model.tokenizer)),
+        [golden.fact("tokenizer", "special", n) for n in names],
+    )

@@ -1,6 +1,6 @@
 """What a parity run compares and how it says so: a golden's files, single comparisons, the table.
 
-A golden is a pair of files, NAME.json (facts) and NAME.safetensors (tensors), written by the original program.
+A golden is a pair of files that the original wrote: NAME.json (facts) and NAME.safetensors (tensors).
 """
 
 import math
@@ -86,7 +86,10 @@ class Golden:
         for file in (f"{name}.json", f"{name}.safetensors"):
             if not (folder / file).exists():
                 raise Missing(file)
-        self.facts, self.tensors = read_json(folder / f"{name}.json"), read_tensors(folder / f"{name}.safetensors")
+        self.facts, self.tensors = (
+            read_json(folder / f"{name}.json"),
+            read_tensors(folder / f"{name}.safetensors"),
+        )
         self.unread = set(self.tensors)
 
     def __getitem__(self, name: str) -> Tensor:
@@ -111,26 +114,36 @@ class Golden:
         """Another golden of the folder, which this one builds on."""
         return Golden(self.folder, name, self.report)
 
-    def check(self, name: str, ours: Tensor | Sequence, tolerance: float | None = None, label: str = "") -> None:
+    def check(
+        self, name: str, ours: Tensor | Sequence, tolerance: float | None = None, label: str = ""
+    ) -> None:
         """Compare with the tensor of this name; one that the file lacks is a failed case."""
         if name not in self:
             self.add(name + label, None, tolerance or FLOAT, "missing")
         else:
             self.compare(name + label, ours, self[name], tolerance)
 
-    def check_fact(self, path: tuple, ours: Tensor | Sequence | float, tolerance: float | None = None) -> None:
-        """Compare with a value of the facts."""
-        name = ".".join(map(str, path))
+    def check_fact(
+        self, path: tuple, ours: Tensor | Sequence | float, tolerance: float | None = None, label: str = ""
+    ) -> None:
+        """Compare with a value of the facts; one that is not there is a failed case."""
+        name = ".".join(map(str, path)) + label
         try:
             self.compare(name, ours, self.fact(*path), tolerance)
         except Missing:
             self.add(name, None, tolerance or FLOAT, "missing")
 
-    def compare(self, name: str, ours, theirs, tolerance: float | None = None) -> None:
+    def compare(
+        self,
+        name: str,
+        ours: Tensor | Sequence | float,
+        theirs: Tensor | Sequence | float,
+        tolerance: float | None = None,
+    ) -> None:
         """Note the largest difference; whole numbers must be equal, other numbers within `FLOAT`."""
         ours, theirs = (torch.as_tensor(x).detach() for x in (ours, theirs))
         whole = not theirs.is_floating_point() and theirs.numel() > 0
-        allowed = tolerance if tolerance is not None else 0.0 if whole else FLOAT
+        allowed = (0.0 if whole else FLOAT) if tolerance is None else tolerance
         if ours.shape != theirs.shape:
             self.add(name, None, allowed, f"shape {tuple(ours.shape)}, golden {tuple(theirs.shape)}")
         else:
