@@ -5,13 +5,20 @@ from pathlib import Path
 
 import torch
 
+from mini_model.data.base import base_sample
+from mini_model.data.vocabulary import vocabulary
 from mini_model.errors import KitError
 from mini_model.model.autoencoder import Autoencoder, AutoencoderConfig
+from mini_model.model.checkpoint import AUTOENCODER, load_autoencoder
+from mini_model.model.config import read_json
+from mini_model.model.presets import MINI_AUTOENCODER, mini
+from mini_model.model.unified import UnifiedModel
+from mini_model.model.words import word_tokenizer
 from mini_model.training.autoencoder import AutoencoderStage
+from mini_model.training.base import UnifiedStage
+from mini_model.training.contact import contact_sheet
 from mini_model.training.loop import run, use_average
 from mini_model.training.profiles import Profile, profile_of
-
-MINI_AUTOENCODER = AutoencoderConfig(ch=64, ch_mult=(1,), stem=8)
 
 
 def train(
@@ -41,7 +48,17 @@ def train(
 
 
 def _autoencoder(model: Path | None, profile: Profile, seed: int) -> AutoencoderStage:
-    return AutoencoderStage(Autoencoder(MINI_AUTOENCODER), profile, seed)
+    return AutoencoderStage(Autoencoder(AutoencoderConfig(**MINI_AUTOENCODER)), profile, seed)
 
 
-STAGES = {"autoencoder": _autoencoder}
+def _base(model: Path | None, profile: Profile, seed: int) -> UnifiedStage:
+    """A new model around the autoencoder in `model` (by default the one the first stage left)."""
+    folder = model or Path("out/autoencoder/model")
+    tokenizer = word_tokenizer(vocabulary())
+    unified = UnifiedModel(mini(len(tokenizer), read_json(folder / "ae_config.json")))
+    load_autoencoder(unified.autoencoder, folder / AUTOENCODER)
+    unified.companions["tokenizer"] = tokenizer
+    return UnifiedStage(unified.train(), profile, base_sample, contact_sheet, seed)
+
+
+STAGES = {"autoencoder": _autoencoder, "base": _base}

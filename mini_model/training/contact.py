@@ -1,0 +1,31 @@
+"""A contact sheet: what a model in training draws for a few fixed prompts."""
+
+import torch
+from PIL import Image
+
+from mini_model.model.attention import Cache
+from mini_model.model.checkpoint import marks_of
+from mini_model.model.flow import Guidance
+from mini_model.model.generate import decode_tokens, draw, feed
+from mini_model.model.pictures import to_picture
+from mini_model.model.sequence import Text
+from mini_model.model.unified import UnifiedModel
+from mini_model.model.words import ids_of
+
+PROMPTS = (
+    "a photo of a red circle", "a photo of a star and a tree", "a photo of three hearts",
+    "a photo of a blue house right of a yellow moon", "a photo of a green cup and a purple fish",
+    "a photo of two small black boats", "a photo of an orange leaf on the sky", "a photo of a cloud above a flower",
+)  # fmt: skip
+
+
+def contact_sheet(model: UnifiedModel, seed: int = 0, steps: int = 16) -> Image.Image:
+    """Eight prompts drawn at once, in one row, with guidance 3."""
+    side = model.config.max_latent_size
+    marks, grid = marks_of(model.tokenizer), (side, side)
+    empty, context = Cache.empty(len(PROMPTS)), Cache.empty(len(PROMPTS))
+    feed(model, context, [[Text(ids_of(model.tokenizer, prompt))] for prompt in PROMPTS], marks)
+    noise = torch.randn(len(PROMPTS), side * side, model.config.patch_channels, generator=torch.Generator().manual_seed(seed))
+    *_, tokens = draw(model, [context, empty], noise, grid, marks, steps, 2.0, Guidance(text=3.0, interval=(0.0, 1.0)))
+    pixels = decode_tokens(model, tokens, grid)
+    return to_picture(torch.cat(list(pixels), dim=2))
