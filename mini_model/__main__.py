@@ -11,9 +11,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before any library that would as
 try:
     import typer
 except ModuleNotFoundError as error:
-    sys.exit(
-        f"{error.name} is not installed: {Path(sys.executable).name} -m pip install -r requirements.lock"
-    )
+    sys.exit(f"{error.name} is not installed: {Path(sys.executable).name} -m pip install -r requirements.lock")
 
 from mini_model.errors import KitError
 
@@ -57,9 +55,7 @@ def paint(
     from mini_model.process.paint import paint_to_folder
 
     path = paint_to_folder(prompt, model, strategy=strategy, seed=seed, max_rounds=max_rounds, out=out)
-    answer = (
-        {"path": str(path), "trajectory": json.loads(path.read_text(encoding="utf-8"))} if as_json else {}
-    )
+    answer = {"path": str(path), "trajectory": json.loads(path.read_text(encoding="utf-8"))} if as_json else {}
     say(answer, f"{path}\n{out / 'page.html'}", as_json)
 
 
@@ -71,9 +67,7 @@ def train(
     model: Annotated[Path | None, typer.Option(help="Folder to start from.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of trajectories.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and plots.")] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
     """Train one STAGE; a run that was killed goes on with --resume as if nothing had happened."""
     from mini_model.training.run import train as run
@@ -84,9 +78,7 @@ def train(
 @app.command()
 def evaluate(
     bench: Annotated[Literal["mini-geneval", "mini-wise"], typer.Argument()],
-    split: Annotated[
-        Literal["standard", "hard"], typer.Option(help="Hard scenes hold more things.")
-    ] = "standard",
+    split: Annotated[Literal["standard", "hard"], typer.Option(help="Hard scenes hold more things.")] = "standard",
     model: Model = MINI,
     strategy: Strategy = "process",
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many prompts.")] = None,
@@ -128,9 +120,7 @@ def doctor(as_json: Json = False) -> int:
 
 @app.command()
 def bench(
-    out: Annotated[Path, typer.Option(help="JSON file of the figures.")] = Path(
-        "data_samples/results/bench.json"
-    ),
+    out: Annotated[Path, typer.Option(help="JSON file of the figures.")] = Path("data_samples/results/bench.json"),
 ) -> None:
     """Measure this machine's peak, then training and painting as fractions of it."""
     from mini_model.evaluation.bench import bench as run

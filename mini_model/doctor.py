@@ -67,11 +67,7 @@ def _python() -> Check:
 
 def _packages(requirements: Path) -> list[Check]:
     if not requirements.is_file():
-        return [
-            Check(
-                "requirements", False, "no requirements.txt", "a whole clone", "git restore requirements.txt"
-            )
-        ]
+        return [Check("requirements", False, "no requirements.txt", "a whole clone", "git restore requirements.txt")]
     bounds = re.findall(r"^([\w.-]+)>=([\d.]+)", requirements.read_text(encoding="utf-8"), re.MULTILINE)
     return [_package(name, bound) for name, bound in bounds]
 
@@ -114,23 +110,17 @@ def _memory() -> Check:
     try:
         import psutil
     except ImportError:
-        return Check(
-            "memory", False, "cannot be measured without psutil", f"{MEMORY_GB:.0f} GB free", INSTALL
-        )
+        return Check("memory", False, "cannot be measured without psutil", f"{MEMORY_GB:.0f} GB free", INSTALL)
     free = psutil.virtual_memory().available / 1e9
     ok = free >= MEMORY_GB
-    return Check(
-        "memory", ok, f"{free:.1f} GB free", f"{MEMORY_GB:.0f} GB", "" if ok else "close other programs"
-    )
+    return Check("memory", ok, f"{free:.1f} GB free", f"{MEMORY_GB:.0f} GB", "" if ok else "close other programs")
 
 
 def _disk(out: Path) -> Check:
     place = _nearest(out)
     free = shutil.disk_usage(place).free / 1e9
     mend = f"make room on the disk of {place}"
-    return Check(
-        "disk", free >= DISK_GB, f"{free:.1f} GB free", f"{DISK_GB:.0f} GB", "" if free >= DISK_GB else mend
-    )
+    return Check("disk", free >= DISK_GB, f"{free:.1f} GB free", f"{DISK_GB:.0f} GB", "" if free >= DISK_GB else mend)
 
 
 def _writable(out: Path) -> Check:

@@ -34,9 +34,7 @@ def read_picture(folder: Path, name: str) -> Image.Image:
             raise KitError(f"the picture {name} is missing; put it back beside the JSON or write it anew")
         with Image.open(path, formats=["PNG"]) as picture:
             if max(picture.size) > MAX_SIDE:
-                raise KitError(
-                    f"the picture {name} is {size_words(picture)}; at most {MAX_SIDE} pixels a side"
-                )
+                raise KitError(f"the picture {name} is {size_words(picture)}; at most {MAX_SIDE} pixels a side")
             return picture.convert("RGB")
     except KitError:
         raise

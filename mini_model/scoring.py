@@ -88,9 +88,7 @@ def _offset(low: float, high: float, other_low: float, other_high: float) -> tup
 def _by_class(detections: list[dict], threshold: float) -> dict[str, list[dict]]:
     """The detections worth looking at, by class, surest first."""
     found: dict[str, list[dict]] = defaultdict(list)
-    for detection in sorted(detections, key=lambda detection: detection["score"])[
-        ::-1
-    ]:  # of equals, the last first
+    for detection in sorted(detections, key=lambda detection: detection["score"])[::-1]:  # of equals, the last first
         same = found[detection["class"]]
         if detection["score"] > threshold and len(same) < MAX_OBJECTS:
             same.append(detection)
@@ -138,8 +136,4 @@ def _wrong_position(want: dict, group: list[dict], groups: Groups) -> str:
 def _too_many(ban: dict, found: dict[str, list[dict]]) -> str:
     """One exclude group: a complaint when as many as it names are there."""
     seen = len(found.get(ban["class"], []))
-    return (
-        f"asked for fewer than {ban['count']} of {ban['class']!r} but found {seen}"
-        if seen >= ban["count"]
-        else ""
-    )
+    return f"asked for fewer than {ban['count']} of {ban['class']!r} but found {seen}" if seen >= ban["count"] else ""

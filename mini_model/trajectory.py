@@ -73,9 +73,7 @@ class Trajectory(_Record):
     """A picture and how it came to be."""
 
     prompt: Text
-    spec: dict[str, JsonValue] | None = (
-        None  # GenEval's own metadata, when the prompt has a checkable meaning
-    )
+    spec: dict[str, JsonValue] | None = None  # GenEval's own metadata, when the prompt has a checkable meaning
     steps: list[Step] = []
     final: Picture
     strategy: str = "process"
@@ -176,13 +174,9 @@ def _remove_stale(folder: Path, names: set[str]) -> None:
 def _json(record: dict[str, Any], indent: int | None = None) -> str:
     """Stable text: sorted keys and readable letters, so that two files can be compared line by line."""
     try:
-        return writable(
-            json.dumps(record, sort_keys=True, indent=indent, ensure_ascii=False, allow_nan=False)
-        )
+        return writable(json.dumps(record, sort_keys=True, indent=indent, ensure_ascii=False, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise KitError(
-            f"this trajectory cannot be written as JSON: {error}; look at its provenance"
-        ) from error
+        raise KitError(f"this trajectory cannot be written as JSON: {error}; look at its provenance") from error
 
 
 def _read_text(path: Path) -> str:
@@ -199,16 +193,12 @@ def _from_text(text: str, folder: Path, where: str) -> Trajectory:
     try:
         record = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise KitError(
-            f"{where} is not whole JSON ({error}); the file may be cut short, write it anew"
-        ) from error
+        raise KitError(f"{where} is not whole JSON ({error}); the file may be cut short, write it anew") from error
     if not isinstance(record, dict):
         raise KitError(f"{where} holds a {type(record).__name__}, not a trajectory; give a trajectory file")
     schema = record.pop("schema", None)
     if schema != SCHEMA or isinstance(schema, bool):
-        raise KitError(
-            f"{where} has schema {schema!r}, this kit reads schema {SCHEMA}; use the kit that wrote it"
-        )
+        raise KitError(f"{where} has schema {schema!r}, this kit reads schema {SCHEMA}; use the kit that wrote it")
     try:
         return Trajectory.model_validate(record, context={"folder": folder})
     except ValidationError as error:
@@ -218,9 +208,7 @@ def _from_text(text: str, folder: Path, where: str) -> Trajectory:
 def _first_fault(error: ValidationError) -> str:
     """'steps[0].draft: what is wrong with it', and how many faults there are when there are more."""
     faults = error.errors(include_url=False)
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in faults[0]["loc"]).lstrip(
-        "."
-    )
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in faults[0]["loc"]).lstrip(".")
     said = faults[0]["msg"]
     ours = "Value error, "  # how pydantic begins a sentence of ours, which says what to do already
     said = said.removeprefix(ours) if said.startswith(ours) else f"{said}; mend it or write it anew"

@@ -23,9 +23,7 @@ def one_step() -> Trajectory:
     picture = render(Scene((CIRCLE,), "sky"))
     plan = Plan(instruction="add a red circle at the middle left", description="a red circle on sky")
     step = Step(plan=plan, draft=picture, reflection=Reflection(verdict="correct", text="it is all there"))
-    return Trajectory(
-        prompt="a red circle on sky", steps=[step], final=picture, closing="The picture is done."
-    )
+    return Trajectory(prompt="a red circle on sky", steps=[step], final=picture, closing="The picture is done.")
 
 
 def three_steps() -> Trajectory:

@@ -67,9 +67,7 @@ def test_page_loads_whole_at_every_width(tell, width, browser, tmp_path):
     widths = page.evaluate("[...document.images].map(image => image.complete && image.naturalWidth)")
     assert widths == [picture.width for _, picture in told.pictures()]
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    assert all(
-        box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes(page, "img, p, h1, article")
-    )
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes(page, "img, p, h1, article"))
     assert page.said == []
     page.close()
 

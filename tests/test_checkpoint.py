@@ -86,9 +86,7 @@ def test_a_missing_folder_is_named(tmp_path):
         load(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize(
-    "text, told", [("{", "not valid JSON"), ("[]", "holds a list"), ("{}", "num_hidden_layers")]
-)
+@pytest.mark.parametrize("text, told", [("{", "not valid JSON"), ("[]", "holds a list"), ("{}", "num_hidden_layers")])
 def test_a_broken_config_is_refused(folder, text, told):
     (folder / "vit_config.json").write_text(text)
     with pytest.raises(KitError, match=told):
@@ -122,9 +120,7 @@ def test_what_is_saved_is_loaded_again(tmp_path):
     again = UnifiedModel.from_pretrained(tmp_path / "copy")
     for mine, theirs in ((model, again), (model.autoencoder, again.autoencoder)):
         held = theirs.state_dict()
-        different = {
-            name for name, tensor in mine.state_dict().items() if not torch.equal(tensor, held[name])
-        }
+        different = {name for name, tensor in mine.state_dict().items() if not torch.equal(tensor, held[name])}
         assert different <= set(FIXED)  # tables are not written but made anew from their formula
     assert again.tokenizer.encode("a red cat") == model.tokenizer.encode("a red cat")
     assert marks_of(again.tokenizer) == marks_of(model.tokenizer)

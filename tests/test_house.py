@@ -50,14 +50,10 @@ def kept_files() -> list[Path]:
     """The files git tracks or would track; all but the ignored ones where there is no git."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     try:
-        names = subprocess.run(
-            listed, cwd=HOME, capture_output=True, text=True, check=True
-        ).stdout.splitlines()
+        names = subprocess.run(listed, cwd=HOME, capture_output=True, text=True, check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         skip = {".venv", ".git", "out"}
-        names = [
-            str(p.relative_to(HOME)) for p in HOME.rglob("*") if not skip & set(p.relative_to(HOME).parts)
-        ]
+        names = [str(p.relative_to(HOME)) for p in HOME.rglob("*") if not skip & set(p.relative_to(HOME).parts)]
     return [HOME / name for name in names if (HOME / name).is_file()]
 
 
@@ -68,9 +64,7 @@ def pins() -> dict[str, str]:
 
 def bounds() -> dict[str, str]:
     lines = (HOME / "requirements.txt").read_text().splitlines()
-    return dict(
-        re.match(r"([\w.-]+)>=([\w.]+)\s+# \S", line).groups() for line in lines if re.match(r"\w", line)
-    )
+    return dict(re.match(r"([\w.-]+)>=([\w.]+)\s+# \S", line).groups() for line in lines if re.match(r"\w", line))
 
 
 def test_lock_meets_every_bound():
@@ -90,9 +84,7 @@ def test_lock_holds_one_plain_torch():
 def test_installed_packages_are_the_locked_ones():
     checks = {check.name: check.found for check in doctor.examine()}
     locked = pins()
-    assert {name: checks[name].split("+")[0] for name in bounds()} == {
-        name: locked[name] for name in bounds()
-    }
+    assert {name: checks[name].split("+")[0] for name in bounds()} == {name: locked[name] for name in bounds()}
 
 
 def test_every_imported_package_is_declared():
@@ -140,9 +132,7 @@ def test_no_kept_file_speaks_of_another_place():
     for path in kept_files():
         if path.suffix in TEXT and path != Path(__file__):
             text = path.read_text(encoding="utf-8", errors="ignore")
-            found += [
-                f"{path.relative_to(HOME)}: {hit[0]}" for word in FORBIDDEN if (hit := word.search(text))
-            ]
+            found += [f"{path.relative_to(HOME)}: {hit[0]}" for word in FORBIDDEN if (hit := word.search(text))]
     assert not found
 
 
@@ -205,9 +195,7 @@ def test_doctor_answers_in_json():
     said = json.loads(answer.stdout)
     assert set(said) == {"checks", "ok"}
     assert all(set(check) == {"name", "ok", "found", "wanted", "mend"} for check in said["checks"])
-    assert {"python", "torch", "device", "memory", "disk", "mini weights"} <= {
-        c["name"] for c in said["checks"]
-    }
+    assert {"python", "torch", "device", "memory", "disk", "mini weights"} <= {c["name"] for c in said["checks"]}
     assert said["ok"] == all(check["ok"] for check in said["checks"])
     assert answer.returncode == (0 if said["ok"] else 1)
 

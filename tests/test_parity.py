@@ -115,15 +115,11 @@ def test_an_absent_tensor_or_fact_is_a_failure(few_goldens, model):
     tensors = load_file(path)
     del tensors["v.plain"], tensors["in.packed_seqlens"]
     save_file(tensors, path)
-    failed = {
-        case.name: case.note for case in check("c_velocity_t2i", model, few_goldens).cases if not case.ok
-    }
+    failed = {case.name: case.note for case in check("c_velocity_t2i", model, few_goldens).cases if not case.ok}
     assert {name.split(" ")[0] for name in failed} == {"c_velocity_t2i/in.packed_seqlens"}
     del tensors["x_t"]
     save_file(tensors, path)
-    assert "c_velocity_t2i/x_t" in {
-        c.name for c in check("c_velocity_t2i", model, few_goldens).cases if not c.ok
-    }
+    assert "c_velocity_t2i/x_t" in {c.name for c in check("c_velocity_t2i", model, few_goldens).cases if not c.ok}
     path.write_bytes(path.read_bytes()[:1000])
     assert not check("c_velocity_t2i", model, few_goldens).ok
 

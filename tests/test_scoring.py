@@ -68,10 +68,7 @@ def test_a_failed_target_group_fails_what_refers_to_it():
         {"class": "star", "count": 1, "position": ["above", 0]},
     )
     verdict = judge(spec, [seen("cup", 0, 50), seen("star")])
-    assert (
-        verdict.reason
-        == "'cup' should be blue but is red; what 'star' should be above is not there as asked."
-    )
+    assert verdict.reason == "'cup' should be blue but is red; what 'star' should be above is not there as asked."
 
 
 def test_relations_of_level_diagonal_and_equal_boxes():

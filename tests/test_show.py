@@ -47,9 +47,7 @@ def evil() -> Trajectory:
         refinement=picture,
         after=Reflection(verdict="correct", text=EVIL),
     )
-    return Trajectory(
-        prompt=EVIL, steps=[step], final=picture, closing=EVIL, strategy=EVIL, provenance={EVIL: EVIL}
-    )
+    return Trajectory(prompt=EVIL, steps=[step], final=picture, closing=EVIL, strategy=EVIL, provenance={EVIL: EVIL})
 
 
 # the language
@@ -113,9 +111,7 @@ def test_alt_text_of_other_endings():
 
 
 def test_moments_follow_the_painting():
-    told = [
-        (moment.round, moment.stage.word, moment.drawn) for moment in language.moments(story.three_steps())
-    ]
+    told = [(moment.round, moment.stage.word, moment.drawn) for moment in language.moments(story.three_steps())]
     assert told == [
         (1, "plan", None),
         (1, "draft", 0),
@@ -177,9 +173,7 @@ def test_strip_is_as_wide_as_a_readme_and_carries_its_alt_text(tell, tmp_path):
 
 
 def test_strip_grows_by_a_row_for_each_round():
-    heights = [
-        strip(tell()).size[1] for tell in (story.direct, story.one_step, story.three_steps, story.six_steps)
-    ]
+    heights = [strip(tell()).size[1] for tell in (story.direct, story.one_step, story.three_steps, story.six_steps)]
     assert heights == sorted(set(heights))
     assert heights[3] < 2400 * SHARP
 

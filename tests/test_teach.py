@@ -115,9 +115,7 @@ def test_an_untouched_exercise_is_to_do():
 
 
 def test_a_wrong_answer_is_told_with_the_hint_of_the_first_case_that_fails(capsys):
-    result = status_of(
-        lambda x: x * x, lambda x: 2 * x, [((2,), "never shown"), ((3,), "add, do not multiply")]
-    )
+    result = status_of(lambda x: x * x, lambda x: 2 * x, [((2,), "never shown"), ((3,), "add, do not multiply")])
     assert result.status == "try again" and result.words.startswith("add, do not multiply")
     printed = capsys.readouterr().out
     assert "it(3)" in printed and "you have 9, expected 6" in printed and "reference" in printed
@@ -126,12 +124,8 @@ def test_a_wrong_answer_is_told_with_the_hint_of_the_first_case_that_fails(capsy
 def test_a_known_mistake_is_named_before_the_hint():
     mistakes = {"you squared it": lambda x: x * x, "you tripled it": lambda x: 3 * x}
     cases = [((2,), "a hint"), ((3,), "a hint")]
-    assert status_of(lambda x: x**2, lambda x: 2 * x, cases, mistakes=mistakes).words.startswith(
-        "you squared it"
-    )
-    assert status_of(lambda x: x + x + x, lambda x: 2 * x, cases, mistakes=mistakes).words.startswith(
-        "you tripled"
-    )
+    assert status_of(lambda x: x**2, lambda x: 2 * x, cases, mistakes=mistakes).words.startswith("you squared it")
+    assert status_of(lambda x: x + x + x, lambda x: 2 * x, cases, mistakes=mistakes).words.startswith("you tripled")
     other = status_of(lambda x: 0, lambda x: 2 * x, cases, mistakes=mistakes).words
     assert "you squared" not in other and "you tripled" not in other and other.startswith("a hint")
 

@@ -114,9 +114,7 @@ def test_saving_again_leaves_other_files_and_removes_stale_pictures(saved):
 
 @pytest.mark.parametrize("moment", range(1, 7))
 def test_a_broken_first_save_leaves_nothing(moment, tmp_path, monkeypatch):
-    break_at(monkeypatch, Path, "write_text", 1) if moment == 6 else break_at(
-        monkeypatch, Image.Image, "save", moment
-    )
+    break_at(monkeypatch, Path, "write_text", 1) if moment == 6 else break_at(monkeypatch, Image.Image, "save", moment)
     with pytest.raises(KitError, match="No space left"):
         story.three_steps().save(tmp_path / "one")
     assert list(tmp_path.iterdir()) == []

@@ -158,4 +158,4 @@ def test_a_scene_is_edited_and_told_in_words():
     assert scene.remove(cup) == Scene((star,))
     assert scene.swap(cup, Thing("moon", "blue", "center")).things[0].name == "moon"
     assert len(scene.free_places()) == 7 and "center" not in scene.free_places()
-    assert Scene((), "sky").describe() == "nothing on sky"
+    assert Scene((), "sky").describe() == "nothing on the sky"

@@ -1,10 +1,10 @@
 """What the base model is taught, so that it plays BAGEL's part: draw, edit, see, and know.
 
-    draw    prompt -> picture                           [Words] [Draw]
-    stroke  placed prompt on an empty page -> picture   [Words] [Draw]
-    edit    picture, instruction -> picture             [Have] [Look] [Words] [Draw]
-    see     picture, question -> answer                 [Look] [Words] [Words with loss]
-    know    a fact, as text alone                       [Words with loss]
+draw    prompt -> picture                           [Words] [Draw]
+stroke  placed prompt on an empty page -> picture   [Words] [Draw]
+edit    picture, instruction -> picture             [Have] [Look] [Words] [Draw]
+see     picture, question -> answer                 [Look] [Words] [Words with loss]
+know    a fact, as text alone                       [Words with loss]
 """
 
 import numpy as np

@@ -15,7 +15,17 @@ SENTENCES = (
 
 def vocabulary() -> list[str]:
     """All words and punctuation marks, each once, in alphabetical order."""
-    texts = [*SENTENCES, *SCRIPT_WORDS, *OPENINGS, *BACKGROUNDS, *COLORS, *NUMBERS, *PLACES, *RELATIONS, *SIZES]
+    texts = [
+        *SENTENCES,
+        *SCRIPT_WORDS,
+        *OPENINGS,
+        *BACKGROUNDS,
+        *COLORS,
+        *NUMBERS,
+        *PLACES,
+        *RELATIONS,
+        *SIZES,
+    ]
     texts += [*THINGS, *THINGS.values()]
     texts += [phrasing for fact in FACTS for phrasing in fact.phrasings]
     return sorted(set(re.findall(r"\w+|[,.:?]", " ".join(texts).lower())))

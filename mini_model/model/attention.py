@@ -44,7 +44,10 @@ class Cache:
     def rows(self, index: Int[Tensor, "n"]) -> "Cache":
         """The memory of some rows, copied, in the order of `index`."""
         return Cache(
-            self.lengths[index], self.positions[index], [k[index] for k in self.keys], [v[index] for v in self.values]
+            self.lengths[index],
+            self.positions[index],
+            [k[index] for k in self.keys],
+            [v[index] for v in self.values],
         )
 
     def put(self, index: Int[Tensor, "n"], part: "Cache") -> None:

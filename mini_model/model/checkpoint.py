@@ -1,8 +1,8 @@
 """A model folder on disk: read tensor by tensor with every fault named, written so that a kill leaves it whole.
 
-    ema.safetensors   the network          llm_config.json  vit_config.json   its sizes
-    ae.safetensors    the autoencoder      ae_config.json   bagel_config.json
-    tokenizer files   the words
+ema.safetensors   the network          llm_config.json  vit_config.json   its sizes
+ae.safetensors    the autoencoder      ae_config.json   bagel_config.json
+tokenizer files   the words
 """
 
 import os
@@ -23,7 +23,10 @@ from mini_model.model.sequence import Marks
 from mini_model.model.unified import UnifiedModel
 
 WEIGHTS, AUTOENCODER = "ema.safetensors", "ae.safetensors"
-FIXED = ("latent_pos_embed.pos_embed", "vit_pos_embed.pos_embed")  # tables from a formula; a file may leave them out
+FIXED = (
+    "latent_pos_embed.pos_embed",
+    "vit_pos_embed.pos_embed",
+)  # tables from a formula; a file may leave them out
 MARK_NAMES = Marks("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
 
 
@@ -103,7 +106,10 @@ def save(model: UnifiedModel, folder: Path, dtype: torch.dtype = torch.bfloat16)
         write_released(model.config, fresh)
         weights = {name: t.to(dtype).contiguous() for name, t in model.state_dict().items() if name not in FIXED}
         save_file(weights, fresh / WEIGHTS)
-        save_file({k: t.to(dtype).contiguous() for k, t in model.autoencoder.state_dict().items()}, fresh / AUTOENCODER)
+        save_file(
+            {k: t.to(dtype).contiguous() for k, t in model.autoencoder.state_dict().items()},
+            fresh / AUTOENCODER,
+        )
         model.tokenizer.save_pretrained(fresh)
 
 

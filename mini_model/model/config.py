@@ -12,10 +12,16 @@ from transformers import PreTrainedConfig, Qwen2Config, SiglipVisionConfig
 from mini_model.errors import KitError
 from mini_model.model.autoencoder import AutoencoderConfig
 
-UPSTREAM_AUTOENCODER = dict(
-    resolution=256, ch=128, ch_mult=(1, 2, 4, 4), num_res_blocks=2, z_channels=16, scale_factor=0.3611,
-    shift_factor=0.1159, stem=1,
-)  # fmt: skip
+UPSTREAM_AUTOENCODER = {
+    "resolution": 256,
+    "ch": 128,
+    "ch_mult": (1, 2, 4, 4),
+    "num_res_blocks": 2,
+    "z_channels": 16,
+    "scale_factor": 0.3611,
+    "shift_factor": 0.1159,
+    "stem": 1,
+}
 KIT_NAMES = (  # what `bagel_config.json` may say
     "latent_patch_size", "max_latent_size", "vit_max_num_patch_per_side", "timestep_shift", "interpolate_pos",
 )  # fmt: skip

@@ -18,6 +18,7 @@ from mini_model.model.pictures import patchify, places, unpatchify
 from mini_model.model.sequence import Clean, Marks, Noised, Packed, Sample, Seen, pack
 from mini_model.model.unified import UnifiedModel
 
+UNGUIDED = Guidance()
 Choose = Callable[[Float[Tensor, "R V"]], Int[Tensor, "R"]]
 
 
@@ -58,7 +59,12 @@ class Written:
 
 
 def write(
-    model: UnifiedModel, cache: Cache, marks: Marks, limit: int, choose: Choose, rows: Bool[Tensor, "R"] | None = None
+    model: UnifiedModel,
+    cache: Cache,
+    marks: Marks,
+    limit: int,
+    choose: Choose,
+    rows: Bool[Tensor, "R"] | None = None,
 ) -> Written:
     """Let the rows write until each has set its end mark, at most `limit` words; all is remembered.
 
@@ -112,7 +118,7 @@ def draw(
     marks: Marks,
     steps: int,
     shift: float,
-    guidance: Guidance = Guidance(),
+    guidance: Guidance = UNGUIDED,
 ) -> Iterator[Float[Tensor, "R n C"]]:
     """Walk from noise to latents, yielding the tokens after each Euler step.
 
@@ -171,7 +177,9 @@ def encode_pictures(model: UnifiedModel, pixels: Float[Tensor, "B 3 H W"]) -> Fl
 
 
 @torch.no_grad()
-def decode_tokens(model: UnifiedModel, tokens: Float[Tensor, "B n C"], grid: tuple[int, int]) -> Float[Tensor, "B 3 H W"]:
+def decode_tokens(
+    model: UnifiedModel, tokens: Float[Tensor, "B n C"], grid: tuple[int, int]
+) -> Float[Tensor, "B 3 H W"]:
     """Pixels from latent tokens."""
     latents = torch.stack([unpatchify(t, model.config.latent_patch_size, *grid) for t in tokens])
     return model.autoencoder.decode(latents.to(model.device, model.dtype)).float()

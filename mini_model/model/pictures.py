@@ -13,7 +13,13 @@ from torch import Tensor
 
 
 def fit_size(
-    width: int, height: int, longest: int, shortest: int, stride: int, max_pixels: int = 14 * 14 * 9 * 1024, count: int = 1
+    width: int,
+    height: int,
+    longest: int,
+    shortest: int,
+    stride: int,
+    max_pixels: int = 14 * 14 * 9 * 1024,
+    count: int = 1,
 ) -> tuple[int, int]:
     """The size a picture is given: at most `longest`, at least `shortest` (which wins), in whole strides.
 

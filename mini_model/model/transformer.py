@@ -70,7 +70,11 @@ class Attention(nn.Module):
 
     def __init__(self, config: Qwen2Config) -> None:
         super().__init__()
-        width, self.heads, self.groups = config.hidden_size, config.num_attention_heads, config.num_key_value_heads
+        width, self.heads, self.groups = (
+            config.hidden_size,
+            config.num_attention_heads,
+            config.num_key_value_heads,
+        )
         self.head_dim = getattr(config, "head_dim", None) or width // self.heads
         for expert in EXPERTS:
             for name, heads in (("q", self.heads), ("k", self.groups), ("v", self.groups)):

@@ -58,7 +58,10 @@ class UnifiedModel(PreTrainedModel):
         self.connector = Connector(vit, width)
         self.vit_pos_embed = GridTable(config.vit_max_num_patch_per_side, width)
         # the autoencoder and the words stand beside the network: frozen, and kept in files of their own
-        self.companions: dict[str, object] = {"autoencoder": Autoencoder(config.autoencoder).eval(), "tokenizer": None}
+        self.companions: dict[str, object] = {
+            "autoencoder": Autoencoder(config.autoencoder).eval(),
+            "tokenizer": None,
+        }
         self.post_init()
 
     @property
@@ -100,9 +103,7 @@ class UnifiedModel(PreTrainedModel):
             parts.append(self.connector(features) + self.vit_pos_embed(batch.patch_at))
         if len(batch.latents):
             mixed = mix(batch.latents, batch.noise, batch.time.to(batch.latents.dtype))
-            parts.append(
-                self.vae2llm(mixed) + self.time_embedder(batch.time) + self.latent_pos_embed(batch.latent_at)
-            )
+            parts.append(self.vae2llm(mixed) + self.time_embedder(batch.time) + self.latent_pos_embed(batch.latent_at))
         return torch.cat([part.to(parts[0].dtype) for part in parts])
 
     def hidden(
@@ -120,5 +121,6 @@ class UnifiedModel(PreTrainedModel):
         predicted = self.llm2vae(pictures[drawn]).float() if len(pictures) else batch.latents
         target = velocity(batch.latents[drawn], batch.noise[drawn]) if len(pictures) else batch.latents
         return Losses(
-            cross_entropy(logits.float(), batch.ce_labels, reduction="none"), (predicted - target.float()).pow(2)
+            cross_entropy(logits.float(), batch.ce_labels, reduction="none"),
+            (predicted - target.float()).pow(2),
         )

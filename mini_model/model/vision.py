@@ -25,7 +25,10 @@ class EncoderLayer(nn.Module):
         self.self_attn = nn.ModuleDict({f"{name}_proj": nn.Linear(width, width) for name in ("k", "v", "q", "out")})
         self.layer_norm1 = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.mlp = nn.ModuleDict(
-            {"fc1": nn.Linear(width, config.intermediate_size), "fc2": nn.Linear(config.intermediate_size, width)}
+            {
+                "fc1": nn.Linear(width, config.intermediate_size),
+                "fc2": nn.Linear(config.intermediate_size, width),
+            }
         )
         self.layer_norm2 = nn.LayerNorm(width, eps=config.layer_norm_eps)
 
@@ -49,11 +52,17 @@ class VisionTransformer(nn.Module):
                 "position_embedding": nn.Embedding(side**2, config.hidden_size),
             }
         )
-        self.encoder = nn.ModuleDict({"layers": nn.ModuleList(EncoderLayer(config) for _ in range(config.num_hidden_layers))})
+        self.encoder = nn.ModuleDict(
+            {"layers": nn.ModuleList(EncoderLayer(config) for _ in range(config.num_hidden_layers))}
+        )
         self.post_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(
-        self, patches: Float[Tensor, "P pixels"], at: Int[Tensor, "P"], counts: list[int], how: str = "explicit"
+        self,
+        patches: Float[Tensor, "P pixels"],
+        at: Int[Tensor, "P"],
+        counts: list[int],
+        how: str = "explicit",
     ) -> Float[Tensor, "P V"]:
         """A feature vector for every patch; pictures of different sizes are padded to the longest."""
         x = self.embeddings["patch_embedding"](patches) + self.embeddings["position_embedding"](at)

@@ -4,7 +4,7 @@
     opening     <ins> add a red circle at the top left </ins> <des> a red circle at the top left </des>     [draws]
     right       i see a red circle at the top left. this is right. <ins> ... </ins> <des> ... </des>        [draws]
     wrong       i see a blue circle at the top left. this is wrong. <refine> ... </refine>                  [draws]
-    closing     i see a red circle at the top left and a blue star at the center. this is right. the picture is complete.
+    closing     i see a red circle at the top left. this is right. the picture is complete.            [stops]
 
 Whether a picture follows is not in the words: it is the token after the end mark, `<|vision_start|>` or not.
 Tags and prefix follow the paper (its figure 2 and 4); the sentences are this kit's own.

@@ -96,9 +96,7 @@ def tint(color: str, strength: float) -> tuple[int, int, int]:
 def ink_on(color: str) -> str:
     """Black or white, whichever stands out more on a colour (relative luminance of WCAG 2)."""
     parts = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    )
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.2 else PAPER
 
 

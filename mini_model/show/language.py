@@ -24,9 +24,7 @@ PLAN = Stage("plan", "✎", "#0072B2")
 DRAFT = Stage("draft", "◐", "#E69F00")
 REFLECTION = Stage("reflection", "◉", "#CC79A7")
 REFINEMENT = Stage("refinement", "●", "#009E73")
-FINAL = Stage(
-    "final", "★", "#3A3A44"
-)  # not a stage of its own: the last picture once more, with the last words
+FINAL = Stage("final", "★", "#3A3A44")  # not a stage of its own: the last picture once more, with the last words
 STAGES = (PLAN, DRAFT, REFLECTION, REFINEMENT)
 
 VERDICT_MARKS = {"correct": "✓", "wrong": "✗", "none": "–"}
@@ -45,9 +43,7 @@ class Moment:
     round: int
     text: str
     picture: Image.Image | None  # None before the first draft
-    drawn: int | None = (
-        None  # which of the drawn pictures this one is, counted from 0; None if nothing was drawn
-    )
+    drawn: int | None = None  # which of the drawn pictures this one is, counted from 0; None if nothing was drawn
 
 
 def said(reflection: Reflection) -> str:
@@ -135,9 +131,7 @@ def _round_in_sentences(number: int, step: Step) -> list[str]:
     if step.refinement is not None:
         told.append("A refinement is drawn." + (f" {_judged('it', step.after)}" if step.after else ""))
     else:
-        told.append(
-            "There is no refinement." if unmended(step) == NOT_MENDED else "There is nothing to mend."
-        )
+        told.append("There is no refinement." if unmended(step) == NOT_MENDED else "There is nothing to mend.")
     return told
 
 

@@ -117,9 +117,7 @@ def _ending(trajectory: Trajectory) -> str:
     """The final picture with the closing words beside it."""
     words = _words("closing", trajectory.closing)
     words += _words("bounded", language.BOUNDED) if trajectory.bounded else ""
-    picture = _picture(
-        trajectory.final, f"the final picture for the prompt {language.quoted(trajectory.prompt)}"
-    )
+    picture = _picture(trajectory.final, f"the final picture for the prompt {language.quoted(trajectory.prompt)}")
     return f'<section class="ending">{_frame(FINAL, f"{picture}<div>{words}</div>")}</section>'
 
 
@@ -131,6 +129,5 @@ def _picture(picture: Image.Image, alt: str) -> str:
     """A picture inside the page, with its size so that the page does not jump while it loads."""
     crisp = ' class="pixels"' if max(picture.size) <= PIXEL_ART else ""
     return (
-        f'<img{crisp} alt="{escape(alt)}" width="{picture.width}" height="{picture.height}" '
-        f'src="{data_uri(picture)}">'
+        f'<img{crisp} alt="{escape(alt)}" width="{picture.width}" height="{picture.height}" src="{data_uri(picture)}">'
     )

@@ -32,9 +32,7 @@ from mini_model.show.language import Stage
 from mini_model.trajectory import Reflection, Step, Trajectory
 
 WIDTH, MARGIN, GUTTER, PAD, HEAD = 900, 16, 12, 8, 26  # points
-FRAME = (
-    WIDTH - 2 * MARGIN - 3 * GUTTER
-) / 4  # leaves 192 points for a picture: three pixels of 64 to a point
+FRAME = (WIDTH - 2 * MARGIN - 3 * GUTTER) / 4  # leaves 192 points for a picture: three pixels of 64 to a point
 INNER = FRAME - 2 * PAD
 BESIDE = WIDTH - 2 * MARGIN - FRAME - 2 * GUTTER  # the width left beside the final picture
 
@@ -148,9 +146,7 @@ def _draw_frame(pen: Pen, stage: Stage, box: Box, note: str = "", faint: bool = 
     x, y, right, _ = box
     edge = tint(stage.color, 0.4) if faint else stage.color
     pen.box(box, fill=PAPER, outline=edge)
-    pen.box(
-        (x, y, right, y + HEAD), fill=tint(stage.color, 0.1 if faint else 0.22), outline=edge, rounded="top"
-    )
+    pen.box((x, y, right, y + HEAD), fill=tint(stage.color, 0.1 if faint else 0.22), outline=edge, rounded="top")
     pen.box((x, y, x + HEAD, y + HEAD), fill=edge, rounded="left")
     pen.centered((x, y, x + HEAD, y + HEAD), stage.mark, font(14), INK if faint else ink_on(stage.color))
     pen.text(x + HEAD + 8, y + 5, stage.word, font(12, bold=True), QUIET if faint else INK)

@@ -60,9 +60,7 @@ def _split(case: Any) -> tuple[tuple, str]:
     return (case if isinstance(case, tuple) else (case,)), ""
 
 
-def _examine(
-    name: str, yours: Any, reference: Callable, cases: list, mistakes: Mapping, tolerance: float
-) -> Result:
+def _examine(name: str, yours: Any, reference: Callable, cases: list, mistakes: Mapping, tolerance: float) -> Result:
     """Ask both functions every question and put the outcome in words."""
     if yours is None or yours is ... or is_stub(yours):
         return Result("to do", "Come back any time.")

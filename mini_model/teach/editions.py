@@ -37,9 +37,7 @@ NOISE = (
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line: 0 when all is well, 1 when something is stale or a cell fails, 2 for a wrong name."""
-    parser = argparse.ArgumentParser(
-        "python -m mini_model.teach.editions", description=__doc__.split("\n")[0]
-    )
+    parser = argparse.ArgumentParser("python -m mini_model.teach.editions", description=__doc__.split("\n")[0])
     parser.add_argument("lesson", nargs="*", help="names such as 00_watch; all when left out")
     parser.add_argument("--check", action="store_true", help="run nothing, say which notebooks are stale")
     chosen = parser.parse_args(arguments)
@@ -141,9 +139,7 @@ def _clean(output: NotebookNode, count: int) -> NotebookNode | None:
         del output.data[WIDGET]
         if "image/png" not in output.data:
             return None
-        output.metadata["image/png"] = {"alt": output.data["text/plain"]} | output.metadata.get(
-            "image/png", {}
-        )
+        output.metadata["image/png"] = {"alt": output.data["text/plain"]} | output.metadata.get("image/png", {})
     for kind, data in output.get("data", {}).items():
         if kind.startswith("text/"):
             output.data[kind] = _quiet(data)

@@ -21,9 +21,7 @@ Sampler = Callable[[np.random.Generator], list[Part]]
 class UnifiedStage:
     """Trains the whole unified model on samples of words and pictures; the autoencoder stays as it is."""
 
-    def __init__(
-        self, model: UnifiedModel, profile: Profile, sampler: Sampler, show: Callable, seed: int = 0
-    ) -> None:
+    def __init__(self, model: UnifiedModel, profile: Profile, sampler: Sampler, show: Callable, seed: int = 0) -> None:
         self.model, self.profile, self.sampler, self.show, self.seed = model, profile, sampler, show, seed
         self.unified = model  # stays the bare model when the loop wraps `model` for several processes
         self.assembler = Assembler(model, profile.copies)

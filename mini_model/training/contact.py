@@ -25,7 +25,9 @@ def contact_sheet(model: UnifiedModel, seed: int = 0, steps: int = 16) -> Image.
     marks, grid = marks_of(model.tokenizer), (side, side)
     empty, context = Cache.empty(len(PROMPTS)), Cache.empty(len(PROMPTS))
     feed(model, context, [[Text(ids_of(model.tokenizer, prompt))] for prompt in PROMPTS], marks)
-    noise = torch.randn(len(PROMPTS), side * side, model.config.patch_channels, generator=torch.Generator().manual_seed(seed))
+    noise = torch.randn(
+        len(PROMPTS), side * side, model.config.patch_channels, generator=torch.Generator().manual_seed(seed)
+    )
     *_, tokens = draw(model, [context, empty], noise, grid, marks, steps, 2.0, Guidance(text=3.0, interval=(0.0, 1.0)))
     pixels = decode_tokens(model, tokens, grid)
     return to_picture(torch.cat(list(pixels), dim=2))

@@ -42,7 +42,13 @@ def train(
     use_average(state)
     built.model = state.model.eval()
     built.save(out)
-    summary = {"stage": stage, "profile": profile, "seed": seed, "steps": state.step, "seconds": round(state.seconds)}
+    summary = {
+        "stage": stage,
+        "profile": profile,
+        "seed": seed,
+        "steps": state.step,
+        "seconds": round(state.seconds),
+    }
     (out / "summary.json").write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n")
     return out / "model"
 

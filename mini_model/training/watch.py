@@ -62,12 +62,21 @@ class Log:
         self._plot()
 
     def _plot(self) -> None:
-        names = [name for name in (self.rows[-1] if self.rows else {}) if name not in ("step", "seconds", "tokens_per_second")]
+        names = [
+            name
+            for name in (self.rows[-1] if self.rows else {})
+            if name not in ("step", "seconds", "tokens_per_second")
+        ]
         if not names:
             return
         figure, axes = plt.subplots(1, len(names), figsize=(4 * len(names), 3), squeeze=False)
         for axis, name in zip(axes[0], names, strict=True):
-            axis.plot([row["step"] for row in self.rows], [row.get(name) for row in self.rows], color="#0072B2", lw=1)
+            axis.plot(
+                [row["step"] for row in self.rows],
+                [row.get(name) for row in self.rows],
+                color="#0072B2",
+                lw=1,
+            )
             axis.set(title=name, xlabel="step", yscale="log")
             axis.grid(alpha=0.3)
         figure.tight_layout()

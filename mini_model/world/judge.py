@@ -109,9 +109,7 @@ def find_background(image: Image) -> str:
     """
     shape, kind = np.shape(image), getattr(image, "dtype", type(image).__name__)
     if shape != (SIDE, SIDE, 3) or kind != np.uint8:
-        raise KitError(
-            f"the judge reads {SIDE}x{SIDE} RGB bytes, not {shape} of {kind}; resize and round first"
-        )
+        raise KitError(f"the judge reads {SIDE}x{SIDE} RGB bytes, not {shape} of {kind}; resize and round first")
     far = np.abs(image[[0, -1]].mean(1) - np.array(list(BACKGROUNDS.values()))).sum((1, 2))
     return list(BACKGROUNDS)[far.argmin()]
 

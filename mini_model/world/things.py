@@ -3,7 +3,7 @@
 Every other file of the world takes its names from here, so a new thing or colour is added in one line.
 """
 
-from typing import get_args, Literal
+from typing import Literal, get_args
 
 SIDE = 64  # pixels along each edge of a picture
 

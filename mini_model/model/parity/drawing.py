@@ -71,9 +71,7 @@ def runs_of(golden: Golden, start: str) -> list[str]:
 
 def guidance_of(name: str, settings: dict, interval: tuple[float, float] = (0.0, 1.0)) -> Guidance:
     """A setting as its facts state it; where a golden keeps the name alone, as in `text4_img1.5_global`."""
-    told = re.fullmatch(
-        r"text([\d.]+)(?:_img([\d.]+))?(?:_(global|channel|text_channel))?(?:_min[\d]+)?", name
-    )
+    told = re.fullmatch(r"text([\d.]+)(?:_img([\d.]+))?(?:_(global|channel|text_channel))?(?:_min[\d]+)?", name)
     text, image, renorm = told.groups() if told else (None, None, None)
     return Guidance(
         text=float(settings.get("cfg_text_scale", text or 1.0)),
@@ -88,9 +86,7 @@ def _velocity(golden: Golden, contexts: Contexts, x: Tensor, grid: tuple, time: 
     """The velocity of one picture under one setting."""
     guidance = guidance_of(name, golden.facts.get("runs", {}).get(name, {}))
     at = places_of(contexts.model, grid)
-    return guided_velocity(contexts.model, contexts.branches(), x[None], at, time, contexts.marks, guidance)[
-        0
-    ]
+    return guided_velocity(contexts.model, contexts.branches(), x[None], at, time, contexts.marks, guidance)[0]
 
 
 def _check_contexts(golden: Golden, contexts: Contexts, grid: tuple[int, int], label: str) -> None:
@@ -166,9 +162,7 @@ def check_walk(golden: Golden, model: UnifiedModel) -> None:
         check_picture(golden, model, walk[-1], grid, name)
 
 
-def walk_of(
-    contexts: Contexts, noise: Tensor, grid: tuple[int, int], run: dict, guidance: Guidance
-) -> list[Tensor]:
+def walk_of(contexts: Contexts, noise: Tensor, grid: tuple[int, int], run: dict, guidance: Guidance) -> list[Tensor]:
     """The noise and the latents after each step; `num_timesteps` counts the points of the walk."""
     steps = draw(
         contexts.model, contexts.branches(), noise[None], grid, contexts.marks,
@@ -177,9 +171,7 @@ def walk_of(
     return [noise[None], *steps]
 
 
-def check_picture(
-    golden: Golden, model: UnifiedModel, tokens: Tensor, grid: tuple[int, int], name: str
-) -> None:
+def check_picture(golden: Golden, model: UnifiedModel, tokens: Tensor, grid: tuple[int, int], name: str) -> None:
     """The decoded picture: as latents and numbers where they are kept, and always as grey levels."""
     pixels = decode_tokens(model, tokens, grid)
     if f"{name}.vae_latent" in golden:
@@ -205,9 +197,7 @@ def check_bf16(golden: Golden, model: UnifiedModel) -> None:
             exact, theirs = float32[f"{start}v.{name}"], golden[f"{start}v.{name}"]
             stated = golden.fact("relative_l2_to_float32", f"{start}{name}")
             ours = _velocity(float32, contexts, float32[f"{start}x_t"], grid, time, name)
-            golden.compare(
-                f"{start}{name}, the original's relative distance", distance(theirs, exact), stated
-            )
+            golden.compare(f"{start}{name}, the original's relative distance", distance(theirs, exact), stated)
             golden.add(f"{start}{name}, our relative distance", distance(ours, exact), BF16 * stated)
 
 

@@ -50,9 +50,7 @@ def check_writing(golden: Golden, model: UnifiedModel) -> None:
         golden.compare(f"{name}.tokens [write]", wrote.ids[0], tokens[1:])
 
 
-def read_step(
-    golden: Golden, model: UnifiedModel, cache: Cache, step: dict, name: str, label: str = ""
-) -> None:
+def read_step(golden: Golden, model: UnifiedModel, cache: Cache, step: dict, name: str, label: str = "") -> None:
     """Feed one text or picture to each row, and compare what the original was fed and what it made of it.
 
     Some goldens keep the pictures alone, some the whole step.
@@ -83,10 +81,7 @@ def _segments(model: UnifiedModel, kind: str, prompts: list[str], pictures: list
     if kind == "vit":
         return [seen_segment(model, picture) for picture in pictures]
     tokens = encode_together(model, pictures)[1]
-    return [
-        clean_segment(model, t, latent_grid(model, *p.shape[1:]))
-        for t, p in zip(tokens, pictures, strict=True)
-    ]
+    return [clean_segment(model, t, latent_grid(model, *p.shape[1:])) for t, p in zip(tokens, pictures, strict=True)]
 
 
 def _check_step(golden: Golden, laid: Laid, cache: Cache, kind: str, name: str, label: str) -> None:
@@ -149,9 +144,7 @@ def check_words(golden: Golden, model: UnifiedModel, cache: Cache, name: str, la
     return logits
 
 
-def greedy_words(
-    model: UnifiedModel, cache: Cache, steps: int
-) -> tuple[Int[Tensor, "n R"], Float[Tensor, "n R V"]]:
+def greedy_words(model: UnifiedModel, cache: Cache, steps: int) -> tuple[Int[Tensor, "n R"], Float[Tensor, "n R V"]]:
     """Feed the start mark, then always the likeliest word: what was fed, and the logits that followed."""
     ids = torch.full((len(cache.lengths),), marks_of(model.tokenizer).text_start)
     tokens, logits = [], []

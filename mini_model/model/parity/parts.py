@@ -20,9 +20,7 @@ from mini_model.model.unified import UnifiedModel
 def check_parts(golden: Golden, model: UnifiedModel) -> None:
     """Every part of the model that can be looked at alone."""
     _check_autoencoder(golden, model)
-    for name in sorted(
-        {key.split(".")[1] for key in golden.tensors if re.fullmatch(r"vit\.\w+\.tokens", key)}
-    ):
+    for name in sorted({key.split(".")[1] for key in golden.tensors if re.fullmatch(r"vit\.\w+\.tokens", key)}):
         _check_encoder(golden, model, name)
     _check_times(golden, model)
     _check_masks(golden)
@@ -87,11 +85,7 @@ def _check_times(golden: Golden, model: UnifiedModel) -> None:
 
 def _named(golden: Golden, pattern: str) -> Iterable[tuple[str, ...]]:
     """The facts whose name tells their settings; at least one must be there."""
-    found = [
-        (match[0], *match.groups())
-        for match in (re.fullmatch(pattern, name) for name in golden.facts)
-        if match
-    ]
+    found = [(match[0], *match.groups()) for match in (re.fullmatch(pattern, name) for name in golden.facts) if match]
     if not found:
         raise Missing(pattern)
     return found
@@ -103,18 +97,14 @@ def _check_masks(golden: Golden) -> None:
     for i, case in enumerate(golden.fact("masks")):
         ends = torch.tensor(case["split_lens"]).cumsum(0).tolist()
         starts = [0, *ends]
-        splits = [
-            (0, *span, 0, kinds[mode]) for *span, mode in zip(starts, ends, case["attn_modes"], strict=False)
-        ]
+        splits = [(0, *span, 0, kinds[mode]) for *span, mode in zip(starts, ends, case["attn_modes"], strict=False)]
         mask, _ = attention_mask(splits, 1, ends[-1])
         golden.compare(f"masks.{i}", mask[0].long(), case["allowed"])
 
 
 def _check_places(golden: Golden) -> None:
     """Flattening a picture, and where each patch looks its place up, with and without stretching."""
-    rows, columns, edge = map(
-        int, re.search(r"h=(\d+), w=(\d+), patch (\d+)", golden.fact("latent_patchify")).groups()
-    )
+    rows, columns, edge = map(int, re.search(r"h=(\d+), w=(\d+), patch (\d+)", golden.fact("latent_patchify")).groups())
     latent = golden["latent_patchify.latent"][:, : rows * edge, : columns * edge]
     golden.check("latent_patchify.tokens", patchify(latent, edge))
     for i, case in enumerate(golden.fact("position_ids")):

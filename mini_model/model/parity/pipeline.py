@@ -63,9 +63,7 @@ def _check_text(golden: Golden, contexts: Contexts, name: str, told: str, next_t
     return again
 
 
-def _check_drawing(
-    golden: Golden, contexts: Contexts, name: str, run: dict, size: tuple[int, int] | None
-) -> None:
+def _check_drawing(golden: Golden, contexts: Contexts, name: str, run: dict, size: tuple[int, int] | None) -> None:
     """The walk from noise, of the size of the picture shown or of the size asked for."""
     grid = latent_grid(contexts.model, *(size or run["image_shapes"]))
     noise = _noise(golden, (f"{name}.noise", "noise") if size else (f"{name}.noise", "t2i.noise"))

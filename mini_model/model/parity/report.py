@@ -114,9 +114,7 @@ class Golden:
         """Another golden of the folder, which this one builds on."""
         return Golden(self.folder, name, self.report)
 
-    def check(
-        self, name: str, ours: Tensor | Sequence, tolerance: float | None = None, label: str = ""
-    ) -> None:
+    def check(self, name: str, ours: Tensor | Sequence, tolerance: float | None = None, label: str = "") -> None:
         """Compare with the tensor of this name; one that the file lacks is a failed case."""
         if name not in self:
             self.add(name + label, None, tolerance or FLOAT, "missing")

@@ -230,9 +230,7 @@ def _check_gradients(golden: Golden, model: UnifiedModel, label: str) -> None:
         return
     errors = {name: abs(ours[name] - norms[name]) for name in ours}
     worst = max(errors, key=lambda name: errors[name] / (NORM[0] * norms[name] + NORM[1]))
-    golden.add(
-        f"grad_norms, {len(ours)} parameters{label}", errors[worst], NORM[0] * norms[worst] + NORM[1], worst
-    )
+    golden.add(f"grad_norms, {len(ours)} parameters{label}", errors[worst], NORM[0] * norms[worst] + NORM[1], worst)
     if "grad_total_norm" in golden.facts:
         total = torch.tensor(list(ours.values())).norm()
         allowed = NORM[0] * golden.fact("grad_total_norm") + NORM[1]

@@ -1,0 +1,1 @@
+"""How well the model paints, and how fast: fixed prompts, an exact judge, honest intervals, measured speed."""

@@ -1,0 +1,60 @@
+"""How far to trust a score: intervals by resampling the prompts.
+
+Four pictures of one prompt succeed or fail together more often than four of different prompts, so they are no four
+independent tries. The bootstrap therefore draws prompts, each with all its pictures, and not single pictures.
+(Efron 1979; resampling whole clusters: Davison and Hinkley 1997, section 3.8.)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from mini_model.errors import KitError
+
+DRAWS = 10_000  # times that the prompts are drawn anew
+LEVEL = 0.95
+
+Shares = Mapping[str, Sequence[float]]  # tag -> for each of its prompts, the share of its pictures that are right
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score from 0 to 1, its 95 % interval, and the number of prompts behind it."""
+
+    score: float
+    interval: tuple[float, float]
+    n: int
+
+    def record(self) -> dict:
+        """As plain data for JSON."""
+        return {"score": self.score, "interval": list(self.interval), "n": self.n}
+
+
+def score_tags(shares: Shares, seed: int = 0) -> tuple[Score, dict[str, Score]]:
+    """The overall score, which is the mean of the tags' scores, and the score of each tag.
+
+    Every tag keeps its number of prompts when they are drawn anew. Where all prompts of a tag agree, its interval has
+    no width: the bootstrap cannot imagine what it has never seen.
+    """
+    if not shares or not all(len(values) for values in shares.values()):
+        raise KitError("there is nothing to score: every tag needs at least one painted prompt")
+    rng = np.random.default_rng(seed)
+    again = {tag: resampled_means(np.asarray(values, float), rng) for tag, values in shares.items()}
+    by_tag = {tag: Score(float(np.mean(values)), interval(again[tag]), len(values)) for tag, values in shares.items()}
+    overall = float(np.mean([score.score for score in by_tag.values()]))
+    spread = np.mean(list(again.values()), axis=0)
+    return Score(overall, interval(spread), sum(score.n for score in by_tag.values())), by_tag
+
+
+def resampled_means(values: Float[ndarray, "prompts"], rng: np.random.Generator) -> Float[ndarray, "draws"]:
+    """The mean of as many prompts drawn with replacement, many times over."""
+    return values[rng.integers(0, len(values), (DRAWS, len(values)))].mean(1)
+
+
+def interval(means: Float[ndarray, "draws"]) -> tuple[float, float]:
+    """The middle 95 % of the resampled means."""
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
