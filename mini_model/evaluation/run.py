@@ -83,9 +83,7 @@ def _kept(answer: dict, out: Path | None) -> dict:
     return answer
 
 
-def paint_and_judge(
-    rows: list[dict], lines: list[int], seeds: int, paint: Paint, progress: Progress
-) -> list[Judged]:
+def paint_and_judge(rows: list[dict], lines: list[int], seeds: int, paint: Paint, progress: Progress) -> list[Judged]:
     """Every wanted picture, judged; batches that `progress` knows already are not painted again.
 
     Batches are cut the same way each time, so a resumed evaluation paints what an unbroken one would.

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from mini_model.data.base import base_sample
+from mini_model.data.process import process_sample
 from mini_model.data.vocabulary import vocabulary
 from mini_model.errors import KitError
 from mini_model.model.autoencoder import Autoencoder, AutoencoderConfig
@@ -67,4 +68,10 @@ def _base(model: Path | None, profile: Profile, seed: int) -> UnifiedStage:
     return UnifiedStage(unified.train(), profile, base_sample, contact_sheet, seed)
 
 
-STAGES = {"autoencoder": _autoencoder, "base": _base}
+def _process(model: Path | None, profile: Profile, seed: int) -> UnifiedStage:
+    """The model in `model` (by default the one the base stage left), taught to paint in steps."""
+    unified = UnifiedModel.from_pretrained(model or Path("out/base/model"))
+    return UnifiedStage(unified.train(), profile, process_sample, contact_sheet, seed)
+
+
+STAGES = {"autoencoder": _autoencoder, "base": _base, "process": _process}

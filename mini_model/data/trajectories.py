@@ -1,0 +1,165 @@
+"""Multi-turn trajectories of the drawn world: a request, taken apart into strokes, with slips and their mending.
+
+The factory plays three parts that the paper gives to other models: the planner (the scene graph is walked in the
+order of the prompt), the renderer (the drawn world's own), and the critic (the scene graph knows what is wrong).
+Places are always taken from what is free in the picture so far. The paper's self-sampled subsets, in which the
+model's own mistakes take the place of made-up ones, are read from folders of trajectories instead.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from mini_model.data.edits import change
+from mini_model.data.parts import Draw, Have, Look, Part, Words
+from mini_model.data.questions import caption
+from mini_model.data.requests import random_request
+from mini_model.data.scenes import HUES, NAMES, pick, random_nudge, random_thing
+from mini_model.process.script import DONE, PREFIX, RIGHT, WRONG, turns
+from mini_model.trajectory import Plan, Reflection, Step, Trajectory
+from mini_model.world.facts import FACTS, held_out
+from mini_model.world.prompts import (
+    OPENINGS,
+    instruction_add,
+    instruction_move,
+    instruction_recolor,
+    instruction_remove,
+    instruction_swap,
+)
+from mini_model.world.render import render
+from mini_model.world.scene import Scene, Thing
+from mini_model.world.things import PLACES
+
+PLANNED_FACTS = [fact for fact in FACTS if not held_out(fact)]
+SLIPS = ("color", "name", "place", "missing", "extra", "lost")
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How trajectories are made; every share can be turned."""
+
+    facts: float = 0.2  # of the prompts ask for something that must be inferred
+    slips: float = 0.3  # of the drafts are wrong, and mended
+    detours: float = 0.12  # of the strokes change, swap or remove instead of adding (0: additive only)
+    forget: float = 0.15  # of the trajectories lose one text, so that guidance has something to push from
+    learn_slips: bool = False  # whether the wrong drafts themselves are learnt
+
+
+def random_trajectory(rng: np.random.Generator, mix: Mix) -> Trajectory:
+    """One made-up painting, from prompt to closing words."""
+    opening = pick(rng, list(OPENINGS))
+    if rng.random() < mix.facts:
+        fact = pick(rng, PLANNED_FACTS)
+        phrasing = fact.phrasings[rng.integers(2)]  # the third wording is kept for the tests
+        thing = Thing(fact.name, fact.color, pick(rng, list(PLACES)), "big", random_nudge(rng))
+        return _walk(rng, mix, opening.format(phrasing), Scene((thing,)), f"{phrasing} is {fact.answer}: ")
+    request = random_request(rng)
+    return _walk(rng, mix, request.sentence(opening), request.fulfil(rng, random_nudge), "")
+
+
+def _walk(rng: np.random.Generator, mix: Mix, prompt: str, goal: Scene, reason: str) -> Trajectory:
+    """Paint a scene thing by thing; `reason` stands before the first instruction."""
+    ground = goal.background
+    lead = reason + ("" if ground == "paper" else f"on the {ground}, ")
+    scene, steps = Scene((), ground), []
+    for thing in goal.things:
+        for instruction, after in _strokes(rng, mix, scene, thing, goal):
+            steps.append(_step(rng, mix, lead + instruction, scene, after, thing))
+            scene, lead = after, ""
+    return Trajectory(prompt=prompt, steps=steps, final=_picture(scene), closing=DONE)
+
+
+def _strokes(rng: np.random.Generator, mix: Mix, scene: Scene, thing: Thing, goal: Scene) -> list[tuple[str, Scene]]:
+    """The instructions that bring one thing in: as a rule one, on a detour two."""
+    after = scene.add(thing)
+    if rng.random() >= mix.detours:
+        return [(instruction_add(thing), after)]
+    kind = pick(rng, ["recolor", "swap", "remove"])
+    if kind == "remove":
+        taken = {t.place for t in goal.things}
+        stray = random_thing(rng, pick(rng, [p for p in PLACES if p not in taken]))
+        return [
+            (instruction_add(stray), scene.add(stray)),
+            (instruction_remove(stray), scene),
+            (instruction_add(thing), after),
+        ]
+    first = _unlike(rng, thing, "color" if kind == "recolor" else "name")
+    mend = instruction_recolor(first, thing.color) if kind == "recolor" else instruction_swap(first, thing)
+    return [(instruction_add(first), scene.add(first)), (mend, after)]
+
+
+def _unlike(rng: np.random.Generator, thing: Thing, what: str) -> Thing:
+    """The same thing but for its colour, or but for its name."""
+    color = pick(rng, [c for c in HUES if c != thing.color]) if what == "color" else thing.color
+    name = pick(rng, [n for n in NAMES if n != thing.name]) if what == "name" else thing.name
+    return Thing(name, color, thing.place, thing.size, thing.nudge)
+
+
+def _step(rng: np.random.Generator, mix: Mix, instruction: str, before: Scene, after: Scene, thing: Thing) -> Step:
+    """One round: the plan, a draft that is right or wrong, and what follows from that."""
+    plan = Plan(instruction=instruction, description=caption(after))
+    right = Reflection(verdict="correct", text=f"i see {caption(after)}. {RIGHT}")
+    if rng.random() >= mix.slips or thing not in after.things:
+        return Step(plan=plan, draft=_picture(after), reflection=right)
+    wrong, refine = slip(rng, before, after, thing)
+    seen = Reflection(verdict="wrong", text=f"i see {caption(wrong)}. {WRONG}", refine=refine)
+    return Step(plan=plan, draft=_picture(wrong), reflection=seen, refinement=_picture(after), after=right)
+
+
+def slip(rng: np.random.Generator, before: Scene, after: Scene, thing: Thing) -> tuple[Scene, str]:
+    """A wrong draft of `after`, in which `thing` was to be brought in, and the instruction that mends it."""
+    kind = pick(rng, list(SLIPS))
+    others = [t for t in after.things if t != thing]
+    free = after.free_places()
+    if kind in ("color", "name"):
+        wrong = _unlike(rng, thing, kind)
+        mend = instruction_recolor(wrong, thing.color) if kind == "color" else instruction_swap(wrong, thing)
+        return after.swap(thing, wrong), mend
+    if kind == "place":
+        wrong = Thing(thing.name, thing.color, pick(rng, free), thing.size, thing.nudge)
+        return after.swap(thing, wrong), instruction_move(wrong, thing.place)
+    if kind == "extra":
+        look = thing if rng.random() < 0.5 else random_thing(rng, thing.place)  # often one more of the same
+        stray = Thing(look.name, look.color, pick(rng, free), look.size, random_nudge(rng))
+        return after.add(stray), instruction_remove(stray)
+    if kind == "lost" and others:
+        gone = others[rng.integers(len(others))]
+        if rng.random() < 0.5:
+            return after.remove(gone), instruction_add(gone)
+        return change_back(rng, after, gone)
+    return after.remove(thing), instruction_add(thing)
+
+
+def change_back(rng: np.random.Generator, scene: Scene, thing: Thing) -> tuple[Scene, str]:
+    """A scene in which a thing that was right has changed its colour, and the words that give it back."""
+    _, changed = change(rng, scene, thing, "recolor")
+    new = next(t for t in changed.things if t not in scene.things)
+    return changed, instruction_recolor(new, thing.color)
+
+
+def _picture(scene: Scene) -> Image.Image:
+    return Image.fromarray(render(scene))
+
+
+def parts_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator) -> list[Part]:
+    """A trajectory as a training sample: loss on every text, every switch, every picture that is right.
+
+    A picture that is drawn and looked at later enters three times: noised (with loss), clean, and seen. Wrong drafts
+    enter clean and seen only, unless `mix.learn_slips`: a model that learns to draw them draws them.
+    """
+    spoken = turns(trajectory)
+    forgotten = rng.integers(len(spoken)) if rng.random() < mix.forget else -1
+    wrong = {id(step.draft) for step in trajectory.steps if step.reflection.verdict == "wrong"}
+    wrong |= {id(s.refinement) for s in trajectory.steps if s.after and s.after.verdict == "wrong"}
+    parts: list[Part] = [Words(PREFIX + trajectory.prompt)]
+    for number, (text, picture) in enumerate(spoken):
+        if number != forgotten:
+            parts.append(Words(text, loss=True, draws=picture is not None))
+        if picture is None:
+            continue
+        pixels = np.asarray(picture)
+        if mix.learn_slips or id(picture) not in wrong:
+            parts.append(Draw(pixels))
+        parts += [Have(pixels), Look(pixels)]
+    return parts
