@@ -52,9 +52,10 @@ def paint(
     as_json: Json = False,
 ) -> None:
     """Paint PROMPT and write trajectory.json, the pictures, strip.png and page.html."""
-    from mini_model.process.paint import paint_to_folder
+    from mini_model.commands import paint_to_folder
 
-    path = paint_to_folder(prompt, model, strategy=strategy, seed=seed, max_rounds=max_rounds, out=out)
+    quiet = (lambda line: None) if as_json else print
+    path = paint_to_folder(prompt, model, strategy, seed, max_rounds, out, say=quiet)
     answer = {"path": str(path), "trajectory": json.loads(path.read_text(encoding="utf-8"))} if as_json else {}
     say(answer, f"{path}\n{out / 'page.html'}", as_json)
 
@@ -131,9 +132,9 @@ def bench(
 @app.command()
 def demo(out: Annotated[Path, typer.Option(help="Folder of the pictures.")] = Path("out/demo")) -> None:
     """Paint three prompts with the shipped weights: a relation, a count and a fact."""
-    from mini_model.process.demo import demo as run
+    from mini_model.commands import demo as run
 
-    print(run(out))
+    run(MINI, out)
 
 
 def main() -> int:

@@ -1,0 +1,79 @@
+"""What the commands `paint` and `demo` do: paint, tell what happens as it happens, and leave pictures and a page."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mini_model.errors import KitError
+from mini_model.model import UnifiedModel
+from mini_model.process import Painter, Settings
+from mini_model.process.painter import Event
+from mini_model.show import strip, write_page
+from mini_model.trajectory import Trajectory
+from mini_model.world.judge import judge
+
+HOME = Path(__file__).resolve().parent.parent
+DEMO = HOME / "data_samples/demo.json"  # prompts of the demo, each with GenEval metadata and a seed
+
+Say = Callable[[str], None]
+
+
+def paint_to_folder(
+    prompt: str,
+    model: Path,
+    strategy: str = "process",
+    seed: int = 0,
+    max_rounds: int = 12,
+    out: Path = Path("out/paint"),
+    say: Say = print,
+    spec: dict | None = None,
+    loaded: UnifiedModel | None = None,
+) -> Path:
+    """Paint a prompt into a folder (trajectory.json, PNGs, strip.png, page.html) and return the JSON's path."""
+    if not prompt.strip():
+        raise KitError("the prompt is empty; say what to paint, for example: a photo of a red circle")
+    painter = Painter(loaded or UnifiedModel.from_pretrained(model), seed, Settings(max_rounds=max_rounds))
+    trajectory = painter.direct(prompt) if strategy == "direct" else _follow(painter, prompt, spec, say)
+    path = trajectory.save(out)
+    strip(trajectory).save(out / "strip.png")
+    write_page(trajectory, out / "page.html")
+    return path
+
+
+def _follow(painter: Painter, prompt: str, spec: dict | None, say: Say) -> Trajectory:
+    """Paint in steps and say each turn in a line."""
+    for event in painter.paint(prompt, spec=spec):
+        say(f"  {event.kind:<11} {_words(event)}")
+    return event.trajectory
+
+
+def _words(event: Event) -> str:
+    """The gist of an event."""
+    trajectory = event.trajectory
+    if event.kind == "done":
+        cost = trajectory.cost
+        return f"{cost.denoising_steps} denoising steps, {cost.text_tokens} words written, {cost.seconds:.1f} s"
+    if not trajectory.steps:
+        return ""
+    step = trajectory.steps[-1]
+    if event.kind == "reflection":
+        said = step.after or step.reflection
+        return f"{said.text} {said.refine or ''}".strip()
+    return {"draft": step.plan.instruction, "refinement": step.reflection.refine}.get(event.kind) or ""
+
+
+def demo(model: Path, out: Path = Path("out/demo"), say: Say = print) -> None:
+    """Paint the demo's prompts one after another and say what the exact judge makes of each picture."""
+    tasks = json.loads(DEMO.read_text())
+    loaded = UnifiedModel.from_pretrained(model)
+    for number, task in enumerate(tasks, 1):
+        say(f"\n{number}. {task['spec']['prompt']}")
+        folder = out / f"{number}"
+        path = paint_to_folder(
+            task["spec"]["prompt"], model, seed=task["seed"], out=folder, say=say, spec=task["spec"], loaded=loaded
+        )
+        verdict = judge(task["spec"], np.asarray(Trajectory.load(path).final))
+        say(f"  the judge   {'right' if verdict.correct else 'wrong: ' + verdict.reason}")
+        say(f"  to look at  {folder / 'strip.png'} and {folder / 'page.html'}")
