@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before any library that would ask the hub
+# oneDNN keeps a compiled kernel for every shape it met, and each batch brings new ones: gigabytes in an hour
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 try:
     import typer
@@ -62,23 +64,23 @@ def paint(
 
 @app.command()
 def train(
-    stage: Annotated[Literal["autoencoder", "base", "process", "reflect"], typer.Argument()],
-    preset: Annotated[Literal["mini", "bagel-7b"], typer.Option(help="Size of the model.")] = "mini",
+    stage: Annotated[Literal["autoencoder", "base", "process"], typer.Argument()],
+    preset: Annotated[Literal["mini"], typer.Option(help="Size of the model.")] = "mini",
     profile: Annotated[Literal["smoke", "cpu", "gpu"], typer.Option(help="How long to train.")] = "cpu",
     model: Annotated[Path | None, typer.Option(help="Folder to start from.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of trajectories.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of trajectories, for stage process.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and plots.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
     """Train one STAGE; a run that was killed goes on with --resume as if nothing had happened."""
     from mini_model.training.run import train as run
 
-    print(run(stage, preset=preset, profile=profile, model=model, data=data, out=out, resume=resume))
+    print(run(stage, profile=profile, model=model, data=data, out=out, resume=resume))
 
 
 @app.command()
 def evaluate(
-    bench: Annotated[Literal["mini-geneval", "mini-wise"], typer.Argument()],
+    bench: Annotated[Literal["mini-geneval", "mini-wise", "eyes"], typer.Argument()],
     split: Annotated[Literal["standard", "hard"], typer.Option(help="Hard scenes hold more things.")] = "standard",
     model: Model = MINI,
     strategy: Strategy = "process",
@@ -87,7 +89,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="JSON file of the result.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Paint every prompt of BENCH and judge the pictures."""
+    """Paint every prompt of BENCH and judge the pictures; `eyes` asks questions about pictures instead."""
     from mini_model.evaluation.run import evaluate as run
 
     result = run(bench, split=split, model=model, strategy=strategy, limit=limit, seeds=seeds, out=out)

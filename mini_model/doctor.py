@@ -11,6 +11,7 @@ from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
 WEIGHTS = Path("data_samples/weights/mini")
+PARTS = ("ema.safetensors", "ae.safetensors", "llm_config.json", "tokenizer.json")
 INSTALL = f"{Path(sys.executable).name} -m pip install -r requirements.lock"
 OLDEST_PYTHON = (3, 11)
 MEMORY_GB = 2.0  # the mini model, its libraries and a notebook beside them
@@ -140,11 +141,11 @@ def _nearest(folder: Path) -> Path:
 
 
 def _weights(folder: Path) -> Check:
-    config = (folder / "config.json").is_file()
-    found = config and any(path.stat().st_size for path in folder.glob("*.safetensors"))
+    parts = [folder / name for name in PARTS]
+    found = all(path.is_file() and path.stat().st_size for path in parts)
     mend = f"git restore {WEIGHTS.as_posix()}, or train them with: make train-mini"
     said = "present" if found else f"nothing whole in {WEIGHTS.as_posix()}"
-    return Check("mini weights", bool(found), said, "config.json and *.safetensors", "" if found else mend)
+    return Check("mini weights", found, said, ", ".join(PARTS), "" if found else mend)
 
 
 def _browser() -> Check:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from mini_model.errors import KitError
 
 
@@ -19,8 +21,8 @@ def said_plainly(path: Path) -> Iterator[None]:
     """Turns what the system says of a failed write into one sentence that names the place."""
     try:
         yield
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise KitError(f"cannot write {path}: {reason}; choose another place or make room there") from error
 
 

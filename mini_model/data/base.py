@@ -3,8 +3,8 @@
 draw    prompt -> picture                           [Words] [Draw]
 stroke  placed prompt on an empty page -> picture   [Words] [Draw]
 edit    picture, instruction -> picture             [Have] [Look] [Words] [Draw]
-see     picture, question -> answer                 [Look] [Words] [Words with loss]
-know    a fact, as text alone                       [Words with loss]
+see     picture, questions -> answers               [Look] [Words] [Words with loss] [Words] [Words with loss] ...
+know    a few facts, as text alone                  [Words with loss] ...
 """
 
 import numpy as np
@@ -22,7 +22,8 @@ from mini_model.world.render import render
 SHARES = {"draw": 0.28, "stroke": 0.05, "edit": 0.37, "see": 0.22, "know": 0.08}
 LESSONS, WEIGHTS = list(SHARES), np.array(list(SHARES.values()))
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
-CAPTION = 0.35  # of the questions ask for everything that is there
+QUESTIONS, FACTS_TOLD = 2, 4  # in one sample, so that a picture pays for its tokens
+CAPTION = 0.6  # of the pictures are described as a whole after the questions, never before: it would answer them
 
 
 def base_sample(rng: np.random.Generator, lesson: str | None = None) -> list[Part]:
@@ -54,16 +55,17 @@ def _edit(rng: np.random.Generator) -> list[Part]:
 
 def _see(rng: np.random.Generator) -> list[Part]:
     scene = random_scene(rng, int(rng.integers(0, 6)))
+    kinds = [QUESTION_KINDS[i] for i in rng.permutation(len(QUESTION_KINDS))[:QUESTIONS]]
+    asked = [ask(scene, kind, rng) for kind in kinds]
     if rng.random() < CAPTION:
-        question, answer = CAPTION_QUESTION, caption(scene)
-    else:
-        question, answer = ask(scene, pick(rng, list(QUESTION_KINDS)), rng)
-    return [Look(render(scene)), Words(question), Words(answer, loss=True)]
+        asked.append((CAPTION_QUESTION, caption(scene)))
+    answers = [[Words(question), Words(answer, loss=True)] for question, answer in asked]
+    return [Look(render(scene)), *(part for pair in answers for part in pair)]
 
 
 def _know(rng: np.random.Generator) -> list[Part]:
-    fact = pick(rng, list(FACTS))
-    return [Words(statement(pick(rng, list(fact.phrasings)), fact.answer), loss=True)]
+    facts = [pick(rng, list(FACTS)) for _ in range(FACTS_TOLD)]
+    return [Words(statement(pick(rng, list(fact.phrasings)), fact.answer), loss=True) for fact in facts]
 
 
 def statement(phrasing: str, answer: str) -> str:

@@ -1,16 +1,27 @@
 """What the process model is taught: to paint in steps, without forgetting what the base model knew."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mini_model.data.base import base_sample
 from mini_model.data.parts import Part
 from mini_model.data.trajectories import Mix, parts_of, random_trajectory
+from mini_model.trajectory import Trajectory
 
 REHEARSAL = 0.25  # of the samples are the base model's own lessons
+STORED = 0.5  # of the trajectories come from a folder, where one is given
+USUAL = Mix()
 
 
-def process_sample(rng: np.random.Generator, mix: Mix = Mix()) -> list[Part]:  # noqa: B008 (frozen)
-    """A trajectory of the drawn world, or now and then a lesson of the base stage."""
+def process_sample(
+    rng: np.random.Generator,
+    mix: Mix = USUAL,
+    stored: Sequence[Trajectory] = (),
+) -> list[Part]:
+    """A trajectory, made up or out of a folder (the place of self-sampled ones), or a lesson of the base stage."""
     if rng.random() < REHEARSAL:
         return base_sample(rng)
+    if stored and rng.random() < STORED:
+        return parts_of(stored[rng.integers(len(stored))], mix, rng)
     return parts_of(random_trajectory(rng, mix), mix, rng)

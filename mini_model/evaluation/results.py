@@ -4,24 +4,17 @@ A number in prose comes from a file in `data_samples/results/`, so that anyone c
 """
 
 import json
-import os
-import platform
-import subprocess
-import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mini_model.device import pick
+from mini_model import circumstances
 from mini_model.errors import KitError
 from mini_model.files import write_whole
 
 HOME = Path(__file__).resolve().parents[2]
 FOLDER = HOME / "data_samples/results"
-PACKAGES = ("torch", "transformers", "diffusers", "numpy")
 
 
 class Figure(BaseModel):
@@ -34,10 +27,10 @@ class Figure(BaseModel):
     interval: tuple[float, float] | None = None  # 95 %, where there is one
     n: int = Field(1, ge=1)  # prompts, questions, or repetitions behind the value
     seeds: int = Field(1, ge=0)  # pictures of each prompt; 0 where no chance is in play
-    command: str = Field(default_factory=lambda: command())
-    commit: str = Field(default_factory=lambda: commit())
-    device: str = Field(default_factory=lambda: device())
-    versions: dict[str, str] = Field(default_factory=lambda: versions())
+    command: str = Field(default_factory=circumstances.command)
+    commit: str = Field(default_factory=circumstances.commit)
+    device: str = Field(default_factory=circumstances.device)
+    versions: dict[str, str] = Field(default_factory=circumstances.versions)
     seconds: float = Field(0.0, ge=0)  # the measurement took
     when: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
@@ -89,54 +82,3 @@ def read_results(path: str | Path) -> list[Figure]:
             place = ".".join(map(str, fault["loc"]))
             raise KitError(f"{path}, figure {number}: {place or 'the record'}: {fault['msg']}; write it anew") from None
     return figures
-
-
-def command() -> str:
-    """What was typed, with paths inside the kit told from its root and others by their last name."""
-    program = Path(sys.argv[0])
-    words = ["python", "-m", "mini_model"] if program.name == "__main__.py" else ["python", program.name]
-    return " ".join([*words, *map(_plain, sys.argv[1:])])
-
-
-def _plain(word: str) -> str:
-    """A word of the command line without the owner's folders."""
-    path = Path(word)
-    if not path.is_absolute():
-        return word
-    return str(path.relative_to(HOME)) if path.is_relative_to(HOME) else path.name
-
-
-def commit() -> str:
-    """The commit of the code, with `+` behind it when files have changed since; "unknown" without a repository."""
-
-    def git(*words: str) -> str:
-        asked = subprocess.run(["git", *words], cwd=HOME, capture_output=True, text=True, check=True, timeout=20)
-        return asked.stdout.strip()
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", "*.py")
-        return git("rev-parse", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-
-
-def device() -> str:
-    """The processor and its threads, and the card when there is one to compute on."""
-    name = f"{processor()}, {torch.get_num_threads()} of {os.cpu_count()} threads"
-    chosen = pick().device
-    return f"{name}; {torch.cuda.get_device_name(chosen)}" if chosen.type == "cuda" else name
-
-
-def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's name as Linux knows it, else as Python does."""
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name" and value.strip():
-                return value.strip()
-    return platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that numbers depend on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}

@@ -69,7 +69,7 @@ def evaluate(
     lines = take_evenly(rows, limit)
     head = {"benchmark": bench, "split": split, "strategy": strategy}
     about = {"seeds": seeds, "lines": lines, "prompts": _digest(json.dumps(rows).encode())}
-    progress = Progress(out, head | about | {"model": "given" if paint else _weights(model)})
+    progress = Progress(out, head | about | {"model": "given" if paint else fingerprint(model)})
     judged = paint_and_judge(rows, lines, seeds, paint or _painter(model, strategy), progress)
     answer = _kept(head | summary(rows, judged, BENCHES[bench].parts), out)
     progress.drop()
@@ -145,7 +145,7 @@ def _painter(folder: Path, strategy: str) -> Paint:
     return lambda prompts, seeds: paint_many(model, prompts, seeds, strategy)
 
 
-def _weights(folder: Path) -> str:
+def fingerprint(folder: Path) -> str:
     """A fingerprint of a model's weights, so that no batch painted by other weights is taken for theirs."""
     path = folder / WEIGHTS
     if not path.is_file():

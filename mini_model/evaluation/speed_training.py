@@ -30,9 +30,13 @@ PROMPT, PLAN, REFLECTION, PICTURES, PATCHES = 24, 24, 14, 3, 16
 def bench_size(words: int) -> UnifiedConfig:
     """The size at which speeds are compared: 8 layers, 256 wide; 16 tokens a picture in each of its three forms."""
     config = mini(words)
-    config.llm_config |= dict(
-        hidden_size=256, intermediate_size=768, num_hidden_layers=8, num_attention_heads=4, num_key_value_heads=2
-    )
+    config.llm_config |= {
+        "hidden_size": 256,
+        "intermediate_size": 768,
+        "num_hidden_layers": 8,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
     return config
 
 

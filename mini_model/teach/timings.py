@@ -7,13 +7,13 @@ The figures are written by `python -m mini_model.teach.editions`. A lesson's sou
 import json
 import os
 import platform
-import subprocess
 import sys
 import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mini_model.circumstances import commit
 from mini_model.files import write_whole
 
 TOP = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ def record(lesson: str, seconds: float, memory_mb: float, file: Path = FILE) -> 
         "n": 1,
         "seeds": [0],
         "command": f"python -m mini_model.teach.editions {lesson}",
-        "commit": _commit(),
+        "commit": commit(),
         "device": machine(),
         "versions": {"python": platform.python_version(), "torch": metadata.version("torch")},
         "seconds": round(seconds, 1),
@@ -86,13 +86,3 @@ def peak_memory_mb() -> float:
 
     info = psutil.Process().memory_info()
     return getattr(info, "peak_wset", info.rss) / MEGABYTE
-
-
-def _commit() -> str | None:
-    """The commit this was measured at, if the kit lies in a git repository."""
-    words = ["git", "-C", str(TOP), "rev-parse", "--short", "HEAD"]
-    try:
-        answer = subprocess.run(words, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None

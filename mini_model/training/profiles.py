@@ -16,7 +16,7 @@ class Profile:
     warmup: int = 50  # steps from zero to the highest rate
     clip: float = 1.0  # largest norm of the gradient
     ema: float = 0.999  # how much of the running average stays at each step
-    save_seconds: float = 120.0  # time between checkpoints
+    save_seconds: float = 60.0  # time between checkpoints
     copies: int = 1  # noised copies of each drawn picture; they share one context
     lambda_ce: float = 1.0  # weight of the words' loss (the paper does not give its own)
 
@@ -36,7 +36,7 @@ PROFILES: dict[str, dict[str, Profile]] = {
     },
     "base": {
         "smoke": Profile(steps=6, batch=8, rate=1e-3, warmup=2, ema=0.9, save_seconds=2, copies=2),
-        "cpu": Profile(steps=4_000, batch=64, rate=1.5e-3, warmup=100, copies=3),
+        "cpu": Profile(steps=4_200, batch=64, rate=2e-3, warmup=100, copies=4),
         "gpu": Profile(steps=60_000, batch=512, rate=1.5e-3, warmup=500, ema=0.9995, copies=2),
     },
     "process": {

@@ -1,14 +1,18 @@
 """Train a stage from the command line's words: build it, run the loop, keep the averaged weights."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from mini_model import circumstances
 from mini_model.data.base import base_sample
 from mini_model.data.process import process_sample
 from mini_model.data.vocabulary import vocabulary
+from mini_model.device import pick
 from mini_model.errors import KitError
+from mini_model.files import write_whole
 from mini_model.model.autoencoder import Autoencoder, AutoencoderConfig
 from mini_model.model.checkpoint import AUTOENCODER, load_autoencoder
 from mini_model.model.config import read_json
@@ -20,11 +24,16 @@ from mini_model.training.base import UnifiedStage
 from mini_model.training.contact import contact_sheet
 from mini_model.training.loop import run, use_average
 from mini_model.training.profiles import Profile, profile_of
+from mini_model.training.state import State
+from mini_model.trajectory import load_many
+
+PROVENANCE = "provenance.json"  # beside the weights: every stage they went through, the first one first
+# the folder that a stage starts from when none is named: what the stage before it left
+BEFORE = {"base": Path("out/autoencoder/model"), "process": Path("out/base/model")}
 
 
 def train(
     stage: str,
-    preset: str = "mini",
     profile: str = "cpu",
     model: Path | None = None,
     data: Path | None = None,
@@ -32,46 +41,74 @@ def train(
     resume: bool = False,
     seed: int = 0,
 ) -> Path:
-    """Train one stage and return the folder of the finished model (`out`/model)."""
+    """Train one stage and return the folder of the finished model (`out`/model).
+
+    model: the folder of the stage before; data: a set of trajectories for stage `process`.
+    Raises KitError for a word that is not known, a folder that cannot be read, and an `out` that holds another run.
+    """
     numbers = profile_of(stage, profile)
     out = out or Path("out") / stage
     if (out / "checkpoints").is_dir() and any((out / "checkpoints").iterdir()) and not resume:
         raise KitError(f"{out} holds an earlier run; add --resume to go on with it, or name another --out")
+    if data and stage != "process":
+        raise KitError(f"stage {stage} makes its own samples; --data goes with stage process alone")
     torch.manual_seed(seed)
-    built = STAGES[stage](model, numbers, seed)
+    before = model or BEFORE.get(stage)
+    built = STAGES[stage](before, data, numbers, seed)
     state = run(built, numbers, out, resume)
     use_average(state)
     built.model = state.model.eval()
     built.save(out)
-    summary = {
+    _note(out, stage, profile, seed, state, before)
+    return out / "model"
+
+
+def _note(out: Path, stage: str, profile: str, seed: int, state: State, before: Path | None) -> None:
+    """Write down how these weights came to be, behind what is known of those they started from."""
+    earlier = before / PROVENANCE if before else None
+    record = {
         "stage": stage,
         "profile": profile,
         "seed": seed,
         "steps": state.step,
         "seconds": round(state.seconds),
+        "losses": _last_losses(out / "log.jsonl"),
+        "command": circumstances.command(),
+        "commit": circumstances.commit(),
+        "device": circumstances.device(),
+        "computed_in": pick().reason,
+        "versions": circumstances.versions(),
     }
-    (out / "summary.json").write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n")
-    return out / "model"
+    history = json.loads(earlier.read_text()) if earlier and earlier.is_file() else []
+    write_whole(out / "model" / PROVENANCE, json.dumps([*history, record], indent=2) + "\n")
 
 
-def _autoencoder(model: Path | None, profile: Profile, seed: int) -> AutoencoderStage:
+def _last_losses(log: Path, rows: int = 20) -> dict[str, float]:
+    """The mean of each loss over the last rows of the log."""
+    last = [json.loads(line) for line in log.read_text().splitlines()[-rows:]]
+    names = sorted({name for row in last for name in row} - {"step", "seconds", "tokens_per_second"})
+    values = {name: [row[name] for row in last if name in row] for name in names}
+    return {name: round(sum(found) / len(found), 5) for name, found in values.items()}
+
+
+def _autoencoder(model: Path | None, data: Path | None, profile: Profile, seed: int) -> AutoencoderStage:
     return AutoencoderStage(Autoencoder(AutoencoderConfig(**MINI_AUTOENCODER)), profile, seed)
 
 
-def _base(model: Path | None, profile: Profile, seed: int) -> UnifiedStage:
-    """A new model around the autoencoder in `model` (by default the one the first stage left)."""
-    folder = model or Path("out/autoencoder/model")
+def _base(model: Path, data: Path | None, profile: Profile, seed: int) -> UnifiedStage:
+    """A new model around the autoencoder in `model`."""
     tokenizer = word_tokenizer(vocabulary())
-    unified = UnifiedModel(mini(len(tokenizer), read_json(folder / "ae_config.json")))
-    load_autoencoder(unified.autoencoder, folder / AUTOENCODER)
+    unified = UnifiedModel(mini(len(tokenizer), read_json(model / "ae_config.json")))
+    load_autoencoder(unified.autoencoder, model / AUTOENCODER)
     unified.companions["tokenizer"] = tokenizer
     return UnifiedStage(unified.train(), profile, base_sample, contact_sheet, seed)
 
 
-def _process(model: Path | None, profile: Profile, seed: int) -> UnifiedStage:
-    """The model in `model` (by default the one the base stage left), taught to paint in steps."""
-    unified = UnifiedModel.from_pretrained(model or Path("out/base/model"))
-    return UnifiedStage(unified.train(), profile, process_sample, contact_sheet, seed)
+def _process(model: Path, data: Path | None, profile: Profile, seed: int) -> UnifiedStage:
+    """The model in `model`, taught to paint in steps."""
+    unified = UnifiedModel.from_pretrained(model)
+    sampler = partial(process_sample, stored=load_many(data) if data else ())
+    return UnifiedStage(unified.train(), profile, sampler, contact_sheet, seed)
 
 
 STAGES = {"autoencoder": _autoencoder, "base": _base, "process": _process}

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mini_model.errors import KitError
+from mini_model.files import said_plainly
 from mini_model.model.checkpoint import new_folder, read_tensors
 
 
@@ -49,9 +50,10 @@ class State:
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint as a whole or not at all, then drop all but the last two."""
-        with new_folder(folder / f"step-{self.step:07d}") as fresh:
-            save_file(self.tensors(), fresh / "state.safetensors")
+        path = folder / f"step-{self.step:07d}"
+        with said_plainly(path), new_folder(path) as fresh:
             (fresh / "state.json").write_text(json.dumps({"step": self.step, "seconds": self.seconds}))
+            save_file(self.tensors(), fresh / "state.safetensors")
         for old in checkpoints(folder)[:-2]:
             shutil.rmtree(old)
 

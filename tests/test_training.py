@@ -1,0 +1,205 @@
+"""Training can be killed at any moment: what goes on afterwards ends in the very same weights."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mini_model.data.base import SHARES, base_sample
+from mini_model.data.parts import Draw, Look, Words
+from mini_model.data.process import process_sample
+from mini_model.data.trajectories import Mix, random_trajectory
+from mini_model.errors import KitError
+from mini_model.model import UnifiedModel
+from mini_model.process.script import read, turns
+from mini_model.training.assemble import Assembler
+from mini_model.training.profiles import PROFILES, profile_of
+from mini_model.training.run import train
+from mini_model.training.state import checkpoints
+from mini_model.trajectory import save_many
+from mini_model.world.facts import FACTS, held_out
+
+HOME = Path(__file__).resolve().parent.parent
+MINI = HOME / "data_samples/weights/mini"
+# the command's own code, with a checkpoint at every step and an end after a few of them
+DRIVER = """
+import dataclasses, sys
+from pathlib import Path
+from mini_model.training import profiles, run
+stage, out, model, steps = sys.argv[1:5]
+numbers = profiles.PROFILES[stage]["smoke"]
+profiles.PROFILES[stage]["smoke"] = dataclasses.replace(numbers, steps=int(steps), save_seconds=0.0)
+run.train(stage, profile="smoke", out=Path(out), model=Path(model), resume="--resume" in sys.argv)
+"""
+STEPS = 6
+
+
+def start(stage: str, out: Path, *more: str, limit: str = "") -> subprocess.Popen:
+    words = [sys.executable, "-c", limit + DRIVER, stage, str(out), str(MINI), str(STEPS), *more]
+    return subprocess.Popen(words, cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(stage: str, out: Path, *more: str) -> None:
+    process = start(stage, out, *more)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+
+
+def wait_for(folder: Path, step: int) -> None:
+    ends = time.monotonic() + 120
+    while not (folder / f"step-{step:07d}").exists():
+        assert time.monotonic() < ends, f"no checkpoint of step {step}"
+        time.sleep(0.005)
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    """The last checkpoint whole: weights, averages, and the optimiser's moments."""
+    return load_file(checkpoints(out / "checkpoints")[-1] / "state.safetensors")
+
+
+@pytest.mark.parametrize("stage", ["autoencoder", "base", "process"])
+def test_killed_and_resumed_ends_in_the_same_bits(tmp_path, stage):
+    finish(stage, tmp_path / "whole")
+    process = start(stage, tmp_path / "killed")
+    wait_for(tmp_path / "killed/checkpoints", 3)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "it was over before it was killed"
+    finish(stage, tmp_path / "killed", "--resume")
+    whole, killed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
+    assert whole.keys() == killed.keys() and any("optimizer" in name for name in whole)
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+    for name in ("ae.safetensors", *(["ema.safetensors"] if stage != "autoencoder" else [])):
+        paths = [tmp_path / out / "model" / name for out in ("whole", "killed")]
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+    last = json.loads((tmp_path / "killed/model/provenance.json").read_text())[-1]
+    assert (last["stage"], last["steps"]) == (stage, STEPS) and all(np.isfinite(list(last["losses"].values())))
+
+
+def test_a_disk_that_fills_up_costs_one_clear_error_and_no_checkpoint(tmp_path):
+    whole = tmp_path / "checkpoints"
+    process = start("autoencoder", tmp_path)
+    wait_for(whole, 2)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    before = checkpoints(whole)[-1]
+    room = (before / "state.safetensors").stat().st_size // 2
+    full = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+    )
+    process = start("autoencoder", tmp_path, "--resume", limit=full)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 1 and "KitError: cannot write" in told.splitlines()[-1]
+    assert checkpoints(whole)[-1] == before and not list(whole.glob(".*"))
+    finish("autoencoder", tmp_path, "--resume")
+    assert len(weights(tmp_path))
+
+
+def test_a_checkpoint_cut_short_is_passed_over(tmp_path):
+    process = start("autoencoder", tmp_path)
+    wait_for(tmp_path / "checkpoints", 3)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    newest = checkpoints(tmp_path / "checkpoints")[-1] / "state.safetensors"
+    os.truncate(newest, newest.stat().st_size // 2)
+    finish("autoencoder", tmp_path, "--resume")
+    for folder in checkpoints(tmp_path / "checkpoints"):
+        os.truncate(folder / "state.safetensors", 100)
+    with pytest.raises(KitError, match="start again without --resume"):
+        train("autoencoder", profile="smoke", out=tmp_path, resume=True)
+
+
+def test_a_run_is_not_overwritten_and_wrong_words_are_refused(tmp_path):
+    (tmp_path / "checkpoints/step-0000001").mkdir(parents=True)
+    with pytest.raises(KitError, match="add --resume"):
+        train("autoencoder", profile="smoke", out=tmp_path)
+    with pytest.raises(KitError, match="--data goes with stage process"):
+        train("base", profile="smoke", data=tmp_path, out=tmp_path / "new")
+    with pytest.raises(KitError, match="no profile"):
+        profile_of("base", "abacus")
+    with pytest.raises(KitError, match="no model folder"):
+        train("process", profile="smoke", model=tmp_path / "nowhere", out=tmp_path / "new")
+
+
+def test_a_run_leaves_a_log_a_plot_and_pictures(tmp_path):
+    train("autoencoder", profile="smoke", out=tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert rows and {"step", "seconds", "tokens_per_second", "squared error"} <= set(rows[0])
+    assert (tmp_path / "loss.png").stat().st_size > 1000 and list((tmp_path / "samples").glob("*.png"))
+
+
+def test_the_learning_rate_rises_and_falls():
+    profile = PROFILES["base"]["cpu"]
+    rates = [profile.rate_at(step) for step in range(profile.steps)]
+    assert rates[0] < rates[profile.warmup] == max(rates) == profile.rate
+    assert rates[-1] < 0.02 * profile.rate and rates[profile.warmup :] == sorted(rates[profile.warmup :], reverse=True)
+
+
+def test_batches_depend_on_the_step_alone():
+    assembler = Assembler(UnifiedModel.from_pretrained(MINI), copies=2)
+    one, again, other = (
+        assembler.batch([base_sample(rng) for _ in range(6)], rng)
+        for rng in (np.random.default_rng(n) for n in (5, 5, 6))
+    )
+    assert torch.equal(one.latents, again.latents) and torch.equal(one.noise, again.noise)
+    assert one.text_ids.tolist() == again.text_ids.tolist() != other.text_ids.tolist()
+
+
+@pytest.mark.parametrize("lesson", list(SHARES))
+def test_every_base_lesson_has_something_to_learn(lesson):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        sample = base_sample(rng, lesson)
+        draws, answers = (
+            [p for p in sample if isinstance(p, Draw)],
+            [p for p in sample if isinstance(p, Words) and p.loss],
+        )
+        assert bool(draws) == (lesson in ("draw", "stroke", "edit")) and bool(draws) != bool(answers)
+        assert any(isinstance(p, Look) for p in sample) == (lesson in ("edit", "see"))
+
+
+def test_facts_stand_in_no_caption_and_half_of_them_in_no_plan():
+    rng = np.random.default_rng(1)
+    phrasings = {p for fact in FACTS for p in fact.phrasings}
+    for _ in range(300):
+        prompt = next((p.text for p in base_sample(rng, "draw") if isinstance(p, Words)), "")
+        assert not any(phrasing in prompt for phrasing in phrasings)
+    kept = {p for fact in FACTS if held_out(fact) for p in fact.phrasings}
+    kept |= {fact.phrasings[2] for fact in FACTS}
+    told = [random_trajectory(rng, Mix(facts=1.0)) for _ in range(300)]
+    assert not [t.prompt for t in told if t.prompt.split(" of ", 1)[1] in kept]
+
+
+def test_made_up_trajectories_say_what_they_show():
+    from mini_model.world.judge import see
+
+    rng, slips = np.random.default_rng(2), 0
+    for _ in range(60):
+        told = random_trajectory(rng, Mix())
+        for step in told.steps:
+            right = step.refinement if step.reflection.verdict == "wrong" else step.draft
+            shown = {thing.phrase(place=True) for thing in see(np.asarray(right)).things}
+            assert all(phrase in step.plan.description for phrase in shown)
+            slips += step.reflection.verdict == "wrong"
+        assert read(turns(told)[-1][0]).done and turns(told)[-1][1] is None
+    assert slips > 10
+
+
+def test_stored_trajectories_are_learnt_from(tmp_path):
+    rng = np.random.default_rng(3)
+    told = random_trajectory(rng, Mix())
+    told.prompt = "a photo of a cup that stands in no made-up trajectory"
+    save_many([told], tmp_path)
+    from mini_model.trajectory import load_many
+
+    samples = [process_sample(rng, stored=load_many(tmp_path)) for _ in range(40)]
+    assert sum(told.prompt in sample[0].text for sample in samples if isinstance(sample[0], Words)) > 5
