@@ -126,9 +126,10 @@ def bench(
     out: Annotated[Path, typer.Option(help="JSON file of the figures.")] = Path("data_samples/results/bench.json"),
 ) -> None:
     """Measure this machine's peak, then training and painting as fractions of it."""
+    from mini_model.evaluation.bench import as_text
     from mini_model.evaluation.bench import bench as run
 
-    print(run(out))
+    print(as_text(run(out)))
 
 
 @app.command()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mini_model.errors import KitError
-from mini_model.evaluation import make_benchmarks
+from mini_model.evaluation import make_benchmarks, shipped
 from mini_model.evaluation.bench import as_text, bench
 from mini_model.evaluation.benchmarks import FOLDER, read_prompts, take_evenly
 from mini_model.evaluation.eyes import eyes, questions
@@ -20,6 +20,9 @@ from mini_model.world.facts import FACTS
 from mini_model.world.render import render
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import PLACES
+
+
+HOME = Path(__file__).resolve().parent.parent
 
 
 def blank(prompts, seeds):
@@ -134,6 +137,22 @@ def test_results_are_read_back_and_broken_ones_refused(tmp_path):
     path.write_text(json.dumps([record]))
     with pytest.raises(KitError, match="figure 1: value"):
         read_results(path)
+
+
+def test_the_readme_quotes_the_results_of_the_shipped_weights():
+    figures = read_results(shipped.FILE)
+    assert shipped.table(figures) in (HOME / "README.md").read_text()
+    assert all(figure.seeds == (1 if ": eyes " in figure.name else 4) for figure in figures)
+
+
+def test_the_shipped_weights_say_where_they_come_from():
+    for folder, last in ((shipped.BASE, "base"), (MINI, "process")):
+        history = json.loads((folder / "provenance.json").read_text())
+        assert [stage["stage"] for stage in history][-1] == last
+        for stage in history:
+            assert {"command", "commit", "seconds", "steps", "device", "losses"} <= set(stage)
+    sizes = [path.stat().st_size for path in MINI.parent.rglob("*.safetensors")]
+    assert sum(sizes) <= 30e6
 
 
 def test_the_bench_measures_every_figure_it_promises(tmp_path):

@@ -37,7 +37,8 @@ from mini_model.training import profiles, run
 stage, out, model, steps = sys.argv[1:5]
 numbers = profiles.PROFILES[stage]["smoke"]
 profiles.PROFILES[stage]["smoke"] = dataclasses.replace(numbers, steps=int(steps), save_seconds=0.0)
-run.train(stage, profile="smoke", out=Path(out), model=Path(model), resume="--resume" in sys.argv)
+start = None if stage == "autoencoder" else Path(model)
+run.train(stage, profile="smoke", out=Path(out), model=start, resume="--resume" in sys.argv)
 """
 STEPS = 6
 
@@ -135,6 +136,19 @@ def test_a_run_leaves_a_log_a_plot_and_pictures(tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert rows and {"step", "seconds", "tokens_per_second", "squared error"} <= set(rows[0])
     assert (tmp_path / "loss.png").stat().st_size > 1000 and list((tmp_path / "samples").glob("*.png"))
+
+
+def test_polishing_leaves_the_encoder_and_its_scale_as_they_are(tmp_path):
+    train("autoencoder", profile="smoke", model=MINI, out=tmp_path)
+    config = json.loads((MINI / "ae_config.json").read_text())
+    polished, before = load_autoencoder_of(tmp_path / "model"), load_autoencoder_of(MINI)
+    assert json.loads((tmp_path / "model/ae_config.json").read_text()) == config
+    changed = {name.split(".")[1] for name, tensor in before.items() if not torch.equal(tensor, polished[name])}
+    assert changed == {"decoder"}
+
+
+def load_autoencoder_of(folder: Path) -> dict[str, torch.Tensor]:
+    return {name: tensor.float() for name, tensor in load_file(folder / "ae.safetensors").items()}
 
 
 def test_the_learning_rate_rises_and_falls():

@@ -41,7 +41,7 @@ class Mix:
 
     facts: float = 0.2  # of the prompts ask for something that must be inferred
     slips: float = 0.3  # of the drafts are wrong, and mended
-    detours: float = 0.12  # of the strokes change, swap or remove instead of adding (0: additive only)
+    detours: float = 0.06  # of the strokes change, swap or remove instead of adding (0: additive only)
     forget: float = 0.15  # of the trajectories lose one text, so that guidance has something to push from
     learn_slips: bool = False  # whether the wrong drafts themselves are learnt
 

@@ -73,6 +73,10 @@ class Autoencoder(nn.Module):
         latents, log_variance = self.moments(pixels).chunk(2, dim=1)
         if noise is not None:
             latents = latents + torch.exp(0.5 * log_variance.clamp(-30, 20)) * noise
+        return self.scaled(latents)
+
+    def scaled(self, latents: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
+        """The encoder's own latents brought to mean zero and unit variance, as the rest of the kit knows them."""
         return (latents - self.config.shift_factor) * self.config.scale_factor
 
     def decode(self, latents: Float[Tensor, "B C h w"]) -> Float[Tensor, "B 3 H W"]:

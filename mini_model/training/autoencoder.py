@@ -18,19 +18,25 @@ from mini_model.training.profiles import Profile
 from mini_model.world.render import render
 
 KL_WEIGHT = 1e-4  # small: the latents should be smooth, but a shape must survive
+ROUGH = 0.08  # what polishing adds to the latents' spread: painted latents are never perfect
 L1_WEIGHT = 0.1  # beside the squared error; keeps edges sharp
 
 
 class AutoencoderStage:
-    """Random scenes in, the same scenes out, through a narrow middle."""
+    """Random scenes in, the same scenes out, through a narrow middle.
 
-    def __init__(self, model: Autoencoder, profile: Profile, seed: int = 0) -> None:
-        self.model, self.profile, self.seed = model, profile, seed
+    With `polish` the encoder stays as it is and the decoder alone learns on: pictures grow sharper, and a model that
+    was trained on the latents keeps its meaning of them.
+    """
+
+    def __init__(self, model: Autoencoder, profile: Profile, seed: int = 0, polish: bool = False) -> None:
+        self.model, self.profile, self.seed, self.polish = model, profile, seed, polish
         self.config = model.config
+        model.net.encoder.requires_grad_(not polish)
 
     def batch(self, step: int, rank: int, count: int) -> tuple[Float[Tensor, "B 3 H W"], Float[Tensor, "B C h w"]]:
         """Pictures of random scenes, from -1 to 1, and the noise that shakes their latents."""
-        rng = np.random.default_rng((self.seed, 1, step, rank))
+        rng = np.random.default_rng((self.seed, 4 if self.polish else 1, step, rank))
         pixels = scene_pixels(rng, self.profile.batch // count)
         edge = pixels.shape[-1] // self.config.downsample
         shape = (len(pixels), self.config.z_channels, edge, edge)
@@ -43,8 +49,8 @@ class AutoencoderStage:
         pixels, noise = (part.to(next(self.model.parameters()).device) for part in batch)
         mean, log_variance = self.model.moments(pixels).float().chunk(2, dim=1)
         log_variance = log_variance.clamp(-12, 5)
-        latents = mean + torch.exp(0.5 * log_variance) * noise
-        error = self.model.decode(latents).float() - pixels
+        spread = torch.exp(0.5 * log_variance) + (ROUGH if self.polish else 0.0)
+        error = self.model.decode(self.model.scaled(mean + spread * noise)).float() - pixels
         squared, absolute = error.pow(2).mean(), error.abs().mean()
         kl = 0.5 * (mean.pow(2) + log_variance.exp() - 1 - log_variance).mean()
         loss = squared + L1_WEIGHT * absolute + KL_WEIGHT * kl
@@ -60,11 +66,12 @@ class AutoencoderStage:
     def save(self, out: Path) -> None:
         """Measure the latents' mean and spread, write them into the settings, and save the weights."""
         config = self.config
-        config.scale_factor, config.shift_factor = 1.0, 0.0
-        pixels = scene_pixels(np.random.default_rng((self.seed, 3)), 512)
-        with torch.no_grad():
-            latents = torch.cat([self.model.encode(part) for part in pixels.split(64)])
-        config.shift_factor, config.scale_factor = latents.mean().item(), 1 / latents.std().item()
+        if not self.polish:
+            config.scale_factor, config.shift_factor = 1.0, 0.0
+            pixels = scene_pixels(np.random.default_rng((self.seed, 3)), 512)
+            with torch.no_grad():
+                latents = torch.cat([self.model.encode(part) for part in pixels.split(64)])
+            config.shift_factor, config.scale_factor = latents.mean().item(), 1 / latents.std().item()
         with new_folder(out / "model") as fresh:
             (fresh / "ae_config.json").write_text(json.dumps(config.to_dict(), indent=2, sort_keys=True) + "\n")
             save_file({name: t.contiguous() for name, t in self.model.state_dict().items()}, fresh / AUTOENCODER)
