@@ -21,7 +21,6 @@ from mini_model.world.render import render
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import PLACES
 
-
 HOME = Path(__file__).resolve().parent.parent
 
 
