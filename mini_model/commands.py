@@ -55,13 +55,13 @@ def _words(event: Event) -> str:
     if event.kind == "done":
         cost = trajectory.cost
         return f"{cost.denoising_steps} denoising steps, {cost.text_tokens} words written, {cost.seconds:.1f} s"
-    if not trajectory.steps:
-        return ""
+    if event.kind == "plan":
+        return event.plan.instruction
     step = trajectory.steps[-1]
     if event.kind == "reflection":
         said = step.after or step.reflection
         return f"{said.text} {said.refine or ''}".strip()
-    return {"draft": step.plan.instruction, "refinement": step.reflection.refine}.get(event.kind) or ""
+    return {"draft": step.plan.description, "refinement": step.reflection.refine}[event.kind] or ""
 
 
 def demo(model: Path, out: Path = Path("out/demo"), say: Say = print) -> None:

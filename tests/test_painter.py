@@ -57,6 +57,8 @@ def test_events_come_in_the_order_of_the_loop(model):
             "refinement": {"reflection", "plan", "done"},
         }
         assert after in allowed[one], kinds
+    plans = [event.plan.instruction for event in events if event.kind == "plan"]
+    assert plans == [step.plan.instruction for step in events[-1].trajectory.steps if step.plan.instruction]
     drawn = [event for event in events if event.kind in ("draft", "refinement")]
     assert all(len(event.frames) == Settings().steps for event in drawn)
 

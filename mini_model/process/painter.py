@@ -34,7 +34,7 @@ from mini_model.model.unified import UnifiedModel
 from mini_model.model.words import ids_of, text_of
 from mini_model.process.script import PREFIX, Said, read, turns
 from mini_model.process.story import Story, finish
-from mini_model.trajectory import Trajectory
+from mini_model.trajectory import Plan, Trajectory
 
 WORDS, NOISE = 1, 2  # purposes of a story's dice
 
@@ -62,6 +62,7 @@ class Event:
     trajectory: Trajectory
     row: int = 0
     frames: list[Image.Image] = field(default_factory=list)  # one for each Euler step of the picture just drawn
+    plan: Plan | None = None  # what will be drawn next, when the kind is "plan"
 
 
 class Studio:
@@ -105,7 +106,7 @@ class Studio:
             live, said, pending = [live[i] for i in keep], [said[i] for i in keep], [None] * len(keep)
             for story, row, words in zip(live, rows, said, strict=True):
                 if words.plan:
-                    yield self._event("plan", story, row, len(rows))
+                    yield Event("plan", story.trajectory(self.blank, len(rows)), row, plan=words.plan)
             yield from self._draw(cache, without, live, said, rows)
 
     def _opening(self, story: Story, start: Trajectory | None) -> tuple[Sample, str | None]:
