@@ -133,9 +133,11 @@ def test_direct_is_one_picture_without_words(model):
         paint_many(model, [PROMPT], [0], "abacus")
 
 
-def test_an_unknown_word_in_a_prompt_still_gives_a_picture(model):
-    told = Painter(model, seed=0, settings=QUICK).trajectory("a photo of a <b>zeppelin</b> & an abacus")
-    assert told.final.size == (64, 64)
+@pytest.mark.parametrize("strategy", ["process", "direct"])
+def test_words_the_model_does_not_know_are_named(model, tmp_path, strategy):
+    with pytest.raises(KitError, match="does not know 'zeppelin', 'abacus'"):
+        paint_to_folder("a photo of a zeppelin and an abacus", MINI, strategy, out=tmp_path / "out", loaded=model)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

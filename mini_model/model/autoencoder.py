@@ -32,6 +32,12 @@ class AutoencoderConfig:
     shift_factor: float = 0.0
     stem: int = 4  # 1 means: no stem, as in BAGEL
 
+    @classmethod
+    def from_dict(cls, numbers: dict) -> "AutoencoderConfig":
+        """The sizes out of JSON; what is not a size is left aside."""
+        sizes = {name: numbers[name] for name in cls.__dataclass_fields__ if name in numbers}
+        return cls(**{**sizes, "ch_mult": tuple(sizes.get("ch_mult", cls.ch_mult))})
+
     def to_dict(self) -> dict:
         """The numbers as JSON can hold them."""
         return {**asdict(self), "ch_mult": list(self.ch_mult)}

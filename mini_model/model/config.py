@@ -69,11 +69,7 @@ class UnifiedConfig(PreTrainedConfig):
     @property
     def autoencoder(self) -> AutoencoderConfig:
         """The autoencoder's sizes."""
-        known = AutoencoderConfig.__dataclass_fields__
-        sizes = {k: v for k, v in self.vae_config.items() if k in known}
-        if "ch_mult" in sizes:
-            sizes["ch_mult"] = tuple(sizes["ch_mult"])
-        return AutoencoderConfig(**sizes)
+        return AutoencoderConfig.from_dict(self.vae_config)
 
     @property
     def patch_channels(self) -> int:

@@ -94,7 +94,7 @@ def _last_losses(log: Path, rows: int = 20) -> dict[str, float]:
 def _autoencoder(model: Path | None, data: Path | None, profile: Profile, seed: int) -> AutoencoderStage:
     """A new autoencoder; or the one in `model`, whose decoder alone learns on."""
     sizes = read_json(model / "ae_config.json") if model else MINI_AUTOENCODER
-    autoencoder = Autoencoder(AutoencoderConfig(**sizes))
+    autoencoder = Autoencoder(AutoencoderConfig.from_dict(sizes))
     if model:
         load_autoencoder(autoencoder, model / AUTOENCODER)
     return AutoencoderStage(autoencoder, profile, seed, polish=model is not None)
