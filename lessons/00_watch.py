@@ -44,7 +44,7 @@ from mini_model.world.prompts import Group, Request
 from mini_model.world.render import render
 
 model = UnifiedModel.from_pretrained("data_samples/weights/mini")
-painter = Painter(model, seed=0)
+painter = Painter(model, seed=3)
 print(f"{model.num_parameters():,} weights")
 
 # %% [markdown]
