@@ -30,7 +30,7 @@ notebooks: $(READY) ## derive the student, solution and instructor editions from
 	$(PY) -m mini_model.teach.editions
 
 train-mini: $(READY) ## train the mini weights again on this processor, stage by stage, resuming what is begun
-	for stage in autoencoder base process; do $(PY) -m mini_model train $$stage --profile cpu --resume || exit 1; done
+	for stage in autoencoder vision language base process; do $(PY) -m mini_model train $$stage --profile cpu --resume || exit 1; done
 
 bench: $(READY) ## measure this machine, then training and painting against its peak
 	$(PY) -m mini_model bench

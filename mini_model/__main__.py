@@ -64,7 +64,7 @@ def paint(
 
 @app.command()
 def train(
-    stage: Annotated[Literal["autoencoder", "base", "process"], typer.Argument()],
+    stage: Annotated[Literal["autoencoder", "vision", "language", "base", "process"], typer.Argument()],
     preset: Annotated[Literal["mini"], typer.Option(help="Size of the model.")] = "mini",
     profile: Annotated[Literal["smoke", "cpu", "gpu"], typer.Option(help="How long to train.")] = "cpu",
     model: Annotated[Path | None, typer.Option(help="Folder to start from.")] = None,

@@ -107,7 +107,7 @@ def attend(
     scores = (q @ k.transpose(-1, -2)).reshape(rows, heads, length, -1)
     bias = torch.zeros_like(mask, dtype=scores.dtype).masked_fill_(~mask, torch.finfo(scores.dtype).min)
     with torch.autocast(scores.device.type, enabled=False):  # it would widen the scores and narrow them again
-        weights = torch.softmax(scores + bias[:, None], dim=-1)
+        weights = torch.softmax(scores.add_(bias[:, None]), dim=-1)
     mixed = weights.reshape(rows, groups, heads // groups * length, -1) @ v
     return mixed.reshape(rows, heads, length, width).transpose(1, 2)
 

@@ -80,8 +80,17 @@ class UnifiedModel(PreTrainedModel):
         return super()._apply(fn, recurse)
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Small normal weights; the head of the pictures starts at zero, as upstream's does."""
+        """Every signal starts at about unit size; the generation expert small, and its head at zero as upstream's.
+
+        A layer's weights spread by one over the root of its inputs, less where a block gives back to the stream.
+        """
         super()._init_weights(module)
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=module.in_features**-0.5)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=0.5)
+        elif isinstance(module, LanguageModel):
+            _start_small(module)
         if module is self.llm2vae:
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
@@ -124,3 +133,15 @@ class UnifiedModel(PreTrainedModel):
             cross_entropy(logits.float(), batch.ce_labels, reduction="none"),
             (predicted - target.float()).pow(2),
         )
+
+
+@torch.no_grad()
+def _start_small(model: LanguageModel) -> None:
+    """Let the layers add little to the stream at first, the generation expert least, and all words be as likely."""
+    depth = len(model.model.layers)
+    for name, weight in model.named_parameters():
+        if "moe_gen" in name and weight.dim() == 2:
+            weight.normal_(std=0.02)
+        elif name.endswith(("o_proj.weight", "down_proj.weight")):
+            weight.mul_((2 * depth) ** -0.5)
+    model.lm_head.weight.normal_(std=0.02)

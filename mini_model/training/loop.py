@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from mini_model.device import pick
+from mini_model.device import keep_freed_memory, pick
 from mini_model.training.profiles import Profile
 from mini_model.training.state import State, resume, trainable
 from mini_model.training.watch import Log
@@ -36,6 +36,7 @@ class Stage(Protocol):
 
 def run(stage: Stage, profile: Profile, out: Path, resuming: bool, say=print) -> State:
     """Train a stage to its last step and return the state; `out` gets checkpoints, a log, a plot, and samples."""
+    keep_freed_memory()
     compute = pick()
     say(f"computing in {compute.reason}")
     precision = "bf16" if compute.dtype == torch.bfloat16 else "no"

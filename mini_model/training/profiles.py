@@ -34,6 +34,16 @@ PROFILES: dict[str, dict[str, Profile]] = {
         "cpu": Profile(steps=3_600, batch=16, rate=3e-3, ema=0.995),
         "gpu": Profile(steps=40_000, batch=128, rate=2e-3, ema=0.999),
     },
+    "vision": {
+        "smoke": Profile(steps=12, batch=8, rate=2e-3, warmup=3, ema=0.9, save_seconds=2),
+        "cpu": Profile(steps=2_400, batch=64, rate=2e-3, warmup=100, ema=0.995),
+        "gpu": Profile(steps=40_000, batch=512, rate=1e-3, warmup=500, ema=0.999),
+    },
+    "language": {
+        "smoke": Profile(steps=6, batch=8, rate=1e-3, warmup=2, ema=0.9, save_seconds=2),
+        "cpu": Profile(steps=1_400, batch=32, rate=2e-3, warmup=100, ema=0.995),
+        "gpu": Profile(steps=20_000, batch=256, rate=1.5e-3, warmup=500, ema=0.999),
+    },
     "base": {
         "smoke": Profile(steps=6, batch=8, rate=1e-3, warmup=2, ema=0.9, save_seconds=2, copies=2),
         "cpu": Profile(steps=4_200, batch=64, rate=2e-3, warmup=100, copies=4),

@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 
 from mini_model import circumstances
-from mini_model.data.base import base_sample
+from mini_model.data.base import SHARES_OF_WORDS, base_sample
 from mini_model.data.process import process_sample
 from mini_model.data.vocabulary import vocabulary
 from mini_model.device import pick
 from mini_model.errors import KitError
 from mini_model.files import write_whole
 from mini_model.model.autoencoder import Autoencoder, AutoencoderConfig
-from mini_model.model.checkpoint import AUTOENCODER, load_autoencoder
+from mini_model.model.checkpoint import AUTOENCODER, WEIGHTS, load_autoencoder
 from mini_model.model.config import read_json
 from mini_model.model.presets import MINI_AUTOENCODER, mini
 from mini_model.model.unified import UnifiedModel
@@ -25,11 +25,17 @@ from mini_model.training.contact import contact_sheet
 from mini_model.training.loop import run, use_average
 from mini_model.training.profiles import Profile, profile_of
 from mini_model.training.state import State
+from mini_model.training.vision import VisionStage
 from mini_model.trajectory import load_many
 
 PROVENANCE = "provenance.json"  # beside the weights: every stage they went through, the first one first
-# the folder that a stage starts from when none is named: what the stage before it left
-BEFORE = {"base": Path("out/autoencoder/model"), "process": Path("out/base/model")}
+# the folders that a stage starts from when none is named, the first that is there: what the stage before it left
+BEFORE = {
+    "vision": ("autoencoder",),
+    "language": ("vision",),
+    "base": ("language", "autoencoder"),
+    "process": ("base",),
+}
 
 
 def train(
@@ -53,7 +59,7 @@ def train(
     if data and stage != "process":
         raise KitError(f"stage {stage} makes its own samples; --data goes with stage process alone")
     torch.manual_seed(seed)
-    before = model or BEFORE.get(stage)
+    before = model or _before(stage)
     built = STAGES[stage](before, data, numbers, seed)
     state = run(built, numbers, out, resume)
     use_average(state)
@@ -61,6 +67,12 @@ def train(
     built.save(out)
     _note(out, stage, profile, seed, state, before)
     return out / "model"
+
+
+def _before(stage: str) -> Path | None:
+    """Where the stage before this one left its model; the last folder of the list when none is there."""
+    folders = [Path("out") / earlier / "model" for earlier in BEFORE.get(stage, ())]
+    return next((folder for folder in folders if folder.is_dir()), folders[-1] if folders else None)
 
 
 def _note(out: Path, stage: str, profile: str, seed: int, state: State, before: Path | None) -> None:
@@ -100,13 +112,33 @@ def _autoencoder(model: Path | None, data: Path | None, profile: Profile, seed: 
     return AutoencoderStage(autoencoder, profile, seed, polish=model is not None)
 
 
+def _vision(model: Path, data: Path | None, profile: Profile, seed: int) -> VisionStage:
+    """A new model around the autoencoder in `model`, whose eyes are to be opened."""
+    return VisionStage(_new(model).train(), profile, seed)
+
+
 def _base(model: Path, data: Path | None, profile: Profile, seed: int) -> UnifiedStage:
-    """A new model around the autoencoder in `model`."""
+    """The model in `model`, or a new one where that folder holds an autoencoder alone."""
+    whole = (model / WEIGHTS).exists()
+    print(f"starting from the {'model' if whole else 'autoencoder alone'} in {model}")
+    unified = UnifiedModel.from_pretrained(model) if whole else _new(model)
+    return UnifiedStage(unified.train(), profile, base_sample, contact_sheet, seed)
+
+
+def _language(model: Path, data: Path | None, profile: Profile, seed: int) -> UnifiedStage:
+    """The model in `model`, taught to answer, to read and to know; it cannot draw yet."""
+    unified = UnifiedModel.from_pretrained(model)
+    sampler = partial(base_sample, shares=SHARES_OF_WORDS)
+    return UnifiedStage(unified.train(), profile, sampler, contact_sheet, seed)
+
+
+def _new(model: Path) -> UnifiedModel:
+    """A new mini model around the autoencoder in a folder, with the words of the little language."""
     tokenizer = word_tokenizer(vocabulary())
     unified = UnifiedModel(mini(len(tokenizer), read_json(model / "ae_config.json")))
     load_autoencoder(unified.autoencoder, model / AUTOENCODER)
     unified.companions["tokenizer"] = tokenizer
-    return UnifiedStage(unified.train(), profile, base_sample, contact_sheet, seed)
+    return unified
 
 
 def _process(model: Path, data: Path | None, profile: Profile, seed: int) -> UnifiedStage:
@@ -116,4 +148,4 @@ def _process(model: Path, data: Path | None, profile: Profile, seed: int) -> Uni
     return UnifiedStage(unified.train(), profile, sampler, contact_sheet, seed)
 
 
-STAGES = {"autoencoder": _autoencoder, "base": _base, "process": _process}
+STAGES = {"autoencoder": _autoencoder, "vision": _vision, "language": _language, "base": _base, "process": _process}
