@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +18,16 @@ from safetensors.torch import load_file
 from mini_model.data.base import SHARES, base_sample
 from mini_model.data.parts import Draw, Look, Words
 from mini_model.data.process import process_sample
+from mini_model.data.scenes import random_scene
 from mini_model.data.trajectories import Mix, random_trajectory
 from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
 from mini_model.process.script import read, turns
 from mini_model.training.assemble import Assembler
 from mini_model.training.profiles import PROFILES, profile_of
-from mini_model.training.run import train
+from mini_model.training.run import STAGES, train
 from mini_model.training.state import checkpoints
+from mini_model.training.vision import scene_of, what_is_where
 from mini_model.trajectory import save_many
 from mini_model.world.facts import FACTS, held_out
 
@@ -66,7 +70,7 @@ def weights(out: Path) -> dict[str, torch.Tensor]:
     return load_file(checkpoints(out / "checkpoints")[-1] / "state.safetensors")
 
 
-@pytest.mark.parametrize("stage", ["autoencoder", "base", "process"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_killed_and_resumed_ends_in_the_same_bits(tmp_path, stage):
     finish(stage, tmp_path / "whole")
     process = start(stage, tmp_path / "killed")
@@ -179,6 +183,44 @@ def test_every_base_lesson_has_something_to_learn(lesson):
         )
         assert bool(draws) == (lesson in ("draw", "stroke", "edit")) and bool(draws) != bool(answers)
         assert any(isinstance(p, Look) for p in sample) == (lesson in ("edit", "see"))
+
+
+def test_what_is_read_can_be_answered_from_the_words_before_it():
+    rng = np.random.default_rng(4)
+    for _ in range(100):
+        told, *asked = base_sample(rng, "read")
+        things = set(re.findall(r"an? [^,]*? at the (?:[a-z]+ (?:left|right|center)|center)", told.text))
+        described = asked[-1]
+        for question, answer in zip(asked[::2], asked[1::2], strict=True):
+            assert answer.loss and not question.loss
+            if question.text.startswith(("what color", "where", "what is at")) and answer.text != "nothing":
+                assert answer.text in told.text
+        assert things == set(re.findall(r"an? [^,]*? at the (?:[a-z]+ (?:left|right|center)|center)", described.text))
+
+
+def test_what_the_encoder_is_asked_is_what_the_picture_shows():
+    rng = np.random.default_rng(5)
+    for _ in range(100):
+        scene = random_scene(rng, int(rng.integers(0, 7)))
+        names, hues, sizes = zip(*what_is_where(scene), strict=True)
+        again = scene_of(list(names), list(hues), list(sizes), scene.background)
+        looks = [{(t.name, t.color, t.place, t.size) for t in s.things} for s in (scene, again)]
+        assert looks[0] == looks[1] and again.background == scene.background
+
+
+def test_the_encoder_learns_to_see():
+    torch.manual_seed(0)
+    stage = STAGES["vision"](MINI, None, replace(profile_of("vision", "smoke"), batch=32), 0)
+    optimizer = torch.optim.AdamW(stage.model.parameters(), 2e-3)
+    told = []
+    for step in range(150):
+        loss, parts, _ = stage.loss(stage.batch(step, 0, 1))
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        told.append(parts["colors"])
+    assert np.mean(told[:5]) > 1.9 and np.mean(told[-5:]) < 1.2  # eight colours by chance: 2.08
+    assert stage.sample().size == (8 * 64, 2 * 64)
 
 
 def test_facts_stand_in_no_caption_and_half_of_them_in_no_plan():

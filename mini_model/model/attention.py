@@ -3,6 +3,7 @@
 Letters in shapes:  R rows   Q query slots   K key slots   H heads   J key-value heads   D numbers per head
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -26,6 +27,7 @@ class Cache:
     positions: Int[Tensor, "R"]
     keys: list[Keys] = field(default_factory=list)
     values: list[Keys] = field(default_factory=list)
+    scratch: int = 0  # slots behind the longest row that belong to this cache alone and hold nothing
 
     @classmethod
     def empty(cls, rows: int, device: torch.device | str = "cpu") -> "Cache":
@@ -49,6 +51,38 @@ class Cache:
             [k[index] for k in self.keys],
             [v[index] for v in self.values],
         )
+
+    @classmethod
+    def joined(cls, caches: Sequence["Cache"], room: int) -> "Cache":
+        """The memories of several caches as the rows of one, copied, with `room` slots behind the longest.
+
+        That room is for what is looked at and not kept: a picture being drawn, whose keys change at every step.
+        """
+        lengths = torch.cat([cache.lengths for cache in caches])
+        joined = cls(lengths, torch.cat([cache.positions for cache in caches]), scratch=room)
+        known = int(lengths.max())
+        full = next((cache for cache in caches if cache.keys), None)
+        for mine, name in ((joined.keys, "keys"), (joined.values, "values")):
+            for layer, like in enumerate(getattr(full, name) if full else []):
+                store, row = like.new_zeros(len(lengths), known + room, *like.shape[2:]), 0
+                for cache in caches:
+                    if cache.keys:
+                        part = getattr(cache, name)[layer][:, :known]
+                        store[row : row + len(part), : part.shape[1]] = part
+                    row += len(cache.lengths)
+                mine.append(store)
+        return joined
+
+    def recall(self, layer: int, known: int, keys: Keys, values: Keys) -> tuple[Keys, Keys]:
+        """A layer's first `known` keys and values with new ones behind them, which are not kept."""
+        both = []
+        for store, new in ((self.keys[layer], keys), (self.values[layer], values)):
+            if new.shape[1] <= self.scratch:
+                store[:, known : known + new.shape[1]] = new
+                both.append(store[:, : known + new.shape[1]])
+            else:
+                both.append(torch.cat([store[:, :known], new], dim=1))
+        return both[0], both[1]
 
     def put(self, index: Int[Tensor, "n"], part: "Cache") -> None:
         """Write the memory of some rows back, after they went on alone."""

@@ -6,7 +6,7 @@ Letters in shapes:  R rows   n tokens of a picture   C numbers in a token
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -127,9 +127,48 @@ def draw(
     """
     at = places_of(model, grid)
     x, times = noise.to(model.device, torch.float32), schedule(steps, shift)
+    canvases: dict[int, Canvas] = {}  # by the number of branches that are in use
     for now, then in zip(times.tolist(), times[1:].tolist(), strict=False):
-        x = x - guided_velocity(model, contexts, x, at, now, marks, guidance) * (now - then)
+        scales = guidance.at(now)
+        used = contexts[: len(contexts) if scales[0] > 1 else 1]
+        if len(used) not in canvases:
+            canvases[len(used)] = Canvas.of(model, used, x, at, marks)
+        v = canvases[len(used)].velocities(model, x, now)
+        x = x - guided(v, guidance, scales) * (now - then)
         yield x
+
+
+@dataclass
+class Canvas:
+    """All that stays as it is while a picture is drawn: what each branch knows, and where the new tokens stand."""
+
+    context: Cache
+    batch: Packed
+    branches: int
+
+    @classmethod
+    def of(
+        cls,
+        model: UnifiedModel,
+        contexts: Sequence[Cache],
+        x: Float[Tensor, "R n C"],
+        at: Int[Tensor, "n"],
+        marks: Marks,
+    ) -> "Canvas":
+        """A picture's tokens at the end of each branch's context; nothing will be remembered of them."""
+        context = Cache.joined(contexts, x.shape[1] + 2)  # two more for the marks around the picture
+        samples = [[Noised(tokens, at, 1.0)] for tokens in x.repeat(len(contexts), 1, 1).cpu()]
+        batch = pack(samples, marks, starts=context.positions.tolist())
+        return cls(context, batch.to(model.device, model.dtype), len(contexts))
+
+    def velocities(
+        self, model: UnifiedModel, x: Float[Tensor, "R n C"], time: float
+    ) -> Float[Tensor, "branches R n C"]:
+        """The velocity of every picture in every branch, in one forward."""
+        tokens = x.to(model.dtype).repeat(self.branches, 1, 1).flatten(0, 1)
+        times = torch.full_like(self.batch.time, time)
+        _, hidden = model.hidden(replace(self.batch, latents=tokens, noise=tokens, time=times), [self.context])
+        return model.llm2vae(hidden).float().unflatten(0, (self.branches, *x.shape[:2]))
 
 
 @torch.no_grad()
@@ -144,24 +183,15 @@ def guided_velocity(
 ) -> Float[Tensor, "R n C"]:
     """Where each picture goes from here, guided as far as this time allows it."""
     scales = guidance.at(time)
-    v = branch_velocities(model, contexts[: len(contexts) if scales[0] > 1 else 1], x, at, time, marks)
+    used = contexts[: len(contexts) if scales[0] > 1 else 1]
+    return guided(Canvas.of(model, used, x, at, marks).velocities(model, x, time), guidance, scales)
+
+
+def guided(
+    v: Float[Tensor, "branches R n C"], guidance: Guidance, scales: tuple[float, float]
+) -> Float[Tensor, "R n C"]:
+    """One velocity out of those of the branches."""
     return guide(v[0], v[1], v[2] if len(v) > 2 else None, guidance, scales) if len(v) > 1 else v[0]
-
-
-def branch_velocities(
-    model: UnifiedModel,
-    contexts: Sequence[Cache],
-    x: Float[Tensor, "R n C"],
-    at: Int[Tensor, "n"],
-    time: float,
-    marks: Marks,
-) -> Float[Tensor, "branches R n C"]:
-    """The velocity of every picture in every branch, in one forward; nothing is remembered."""
-    starts = [p for cache in contexts for p in cache.positions.tolist()]
-    tokens = x.repeat(len(contexts), 1, 1).cpu()
-    batch = pack([[Noised(t, at, time)] for t in tokens], marks, starts=starts).to(model.device, model.dtype)
-    _, hidden = model.hidden(batch, list(contexts))
-    return model.llm2vae(hidden).float().unflatten(0, (len(contexts), *x.shape[:2]))
 
 
 def places_of(model: UnifiedModel, grid: tuple[int, int]) -> Int[Tensor, "n"]:

@@ -11,7 +11,7 @@ Letters in shapes:  N tokens   U of them und's   G gen's   W width   R rows   L 
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import linear, rms_norm, silu
 from transformers import Qwen2Config
@@ -22,6 +22,7 @@ from mini_model.model.sequence import Packed
 
 EXPERTS = ("", "_moe_gen")  # the suffix of each expert's parameters: understanding, generation
 Tokens = Float[Tensor, "N W"]
+KEPT_TOGETHER = 2**21  # most weights that are kept a second time, side by side, to paint faster
 
 
 Streams = tuple[Float[Tensor, "U W"], Float[Tensor, "G W"]]  # the two experts' tokens
@@ -36,6 +37,7 @@ class Route:
     cos: Float[Tensor, "N 1 D"]
     sin: Float[Tensor, "N 1 D"]
     caches: list[Cache]  # none in training; else one per equal share of the rows (the guidance branches)
+    masks: list[Bool[Tensor, "S L K"]]  # for each cache: what its S rows see of what it knows, then of the batch
     keep: bool  # whether this batch is added to the caches
     how: str
 
@@ -55,14 +57,33 @@ class Norm(nn.Module):
 def project(x: Float[Tensor, "n W"], *layers: nn.Linear) -> tuple[Tensor, ...]:
     """Several linear layers on the same input; plain ones are done as a single product when that pays.
 
-    Few large products run faster than many small ones. It pays once there are more tokens than weight rows to put
-    together; layers in 4 bit or with an adapter are called as they are.
+    Few large products run faster than many small ones. While weights change it pays once there are more tokens than
+    weight rows to put together; layers in 4 bit or with an adapter are called as they are.
     """
     rows = [layer.out_features for layer in layers]
-    if len(x) < sum(rows) or any(type(layer) is not nn.Linear for layer in layers):
+    if any(type(layer) is not nn.Linear for layer in layers):
         return tuple(layer(x) for layer in layers)
+    if not torch.is_grad_enabled() and sum(layer.weight.numel() for layer in layers) <= KEPT_TOGETHER:
+        return linear(x, *_kept_together(layers)).split(rows, dim=-1)
+    if len(x) < sum(rows):
+        return tuple(layer(x) for layer in layers)
+    return linear(x, *_together(layers)).split(rows, dim=-1)
+
+
+def _together(layers: tuple[nn.Linear, ...]) -> tuple[Tensor, Tensor | None]:
+    """The weights of several layers as one weight, their biases as one bias."""
     bias = None if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
-    return linear(x, torch.cat([layer.weight for layer in layers]), bias).split(rows, dim=-1)
+    return torch.cat([layer.weight for layer in layers]), bias
+
+
+def _kept_together(layers: tuple[nn.Linear, ...]) -> tuple[Tensor, Tensor | None]:
+    """The same, remembered on the first layer until one of the weights is another or has changed."""
+    parts = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
+    state = [(p.data_ptr(), p._version, p.dtype) for p in parts]
+    kept = layers[0].__dict__.get("_kept")
+    if kept is None or kept[0] != state:
+        kept = layers[0].__dict__["_kept"] = (state, _together(layers))
+    return kept[1]
 
 
 class Attention(nn.Module):
@@ -108,19 +129,26 @@ class Attention(nn.Module):
             return attend(q, k, v, batch.mask, route.how)
         share = batch.rows // len(route.caches)
         mixed = []
-        for i, cache in enumerate(route.caches):
-            mine = slice(i * share, (i + 1) * share)
-            known = int(cache.lengths.max()) if cache.keys else 0
-            old = torch.arange(known, device=q.device) < cache.lengths[:, None]
-            mask = torch.cat([old[:, None].expand(-1, batch.length, -1), batch.mask[mine]], dim=-1)
+        for i, (cache, mask) in enumerate(zip(route.caches, route.masks, strict=True)):
+            mine, known = slice(i * share, (i + 1) * share), mask.shape[-1] - batch.length
             keys, values = k[mine], v[mine]
             if known:
-                keys = torch.cat([cache.keys[layer][:, :known], keys], dim=1)
-                values = torch.cat([cache.values[layer][:, :known], values], dim=1)
+                keys, values = cache.recall(layer, known, keys, values)
             mixed.append(attend(q[mine], keys, values, mask, "explicit" if route.how == "flex" else route.how))
             if route.keep:
                 cache.append(layer, k[mine], v[mine])
-        return torch.cat(mixed)
+        return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
+
+
+def masks_over(caches: list[Cache], batch: Packed) -> list[Bool[Tensor, "S L K"]]:
+    """For each cache the mask of its rows: all that the row has stored, and of the batch what its own mask allows."""
+    masks, share = [], batch.rows // max(1, len(caches))
+    for i, cache in enumerate(caches):
+        known = int(cache.lengths.max()) if cache.keys else 0
+        old = torch.arange(known, device=batch.mask.device) < cache.lengths[:, None]
+        new = batch.mask[i * share : (i + 1) * share]
+        masks.append(torch.cat([old[:, None].expand(-1, batch.length, -1), new], dim=-1))
+    return masks
 
 
 def rotate(x: Float[Tensor, "N heads D"], route: Route) -> Float[Tensor, "N heads D"]:
@@ -188,7 +216,7 @@ class Stack(nn.Module):
         """The last hidden states of the understanding tokens and of the generation tokens."""
         cos, sin = self.rotary_emb(x.float(), batch.position[None])
         und = len(x) - len(batch.latents)
-        route = Route(batch, und, cos[0, :, None], sin[0, :, None], caches, keep, how)
+        route = Route(batch, und, cos[0, :, None], sin[0, :, None], caches, masks_over(caches, batch), keep, how)
         streams = (x[:und], x[und:])
         for index, layer in enumerate(self.layers):
             streams = layer(streams, route, index)

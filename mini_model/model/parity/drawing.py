@@ -9,7 +9,7 @@ from mini_model.model.checkpoint import load
 from mini_model.model.contexts import Contexts
 from mini_model.model.flow import Guidance, schedule
 from mini_model.model.generate import (
-    branch_velocities,
+    Canvas,
     clean_segment,
     decode_tokens,
     draw,
@@ -131,7 +131,7 @@ def _check_branches(
     if f"{start}raw.{BRANCHES[0]}" not in golden and "gen" not in golden.facts:
         return
     model, at = contexts.model, places_of(contexts.model, grid)
-    raw = branch_velocities(model, contexts.branches(), x[None], at, time, contexts.marks)
+    raw = Canvas.of(model, contexts.branches(), x[None], at, contexts.marks).velocities(model, x[None], time)
     for name, v in zip(BRANCHES, raw, strict=True):
         golden.check(f"{start}raw.{name}", v[0], label=label)
     laid = Laid([[Noised(x, at, time)]], contexts.marks, contexts.main.positions.tolist())
