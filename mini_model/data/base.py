@@ -21,7 +21,7 @@ from mini_model.world.render import render
 from mini_model.world.scene import Scene
 
 # lesson -> share of the samples
-SHARES = {"draw": 0.42, "stroke": 0.04, "edit": 0.32, "see": 0.12, "read": 0.05, "know": 0.05}
+SHARES = {"draw": 0.38, "stroke": 0.03, "edit": 0.30, "see": 0.17, "read": 0.07, "know": 0.05}
 # what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along
 SHARES_OF_WORDS = {"see": 0.5, "read": 0.35, "know": 0.15}
 LESSONS = tuple(SHARES)

@@ -13,6 +13,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 Queries = Float[Tensor, "R Q H D"]
 Keys = Float[Tensor, "R K J D"]
+Longer = Float[Tensor, "R known+K J D"]
 
 
 @dataclass
@@ -73,7 +74,7 @@ class Cache:
                 mine.append(store)
         return joined
 
-    def recall(self, layer: int, known: int, keys: Keys, values: Keys) -> tuple[Keys, Keys]:
+    def recall(self, layer: int, known: int, keys: Keys, values: Keys) -> tuple[Longer, Longer]:
         """A layer's first `known` keys and values with new ones behind them, which are not kept."""
         both = []
         for store, new in ((self.keys[layer], keys), (self.values[layer], values)):
