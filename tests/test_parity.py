@@ -150,6 +150,18 @@ def test_one_product_equals_several():
     torch.manual_seed(0)
     layers = [torch.nn.Linear(8, rows) for rows in (8, 4, 4)]
     few, many = torch.randn(5, 8), torch.randn(50, 8)  # fewer and more tokens than the 16 rows of weights
-    for x in (few, many):
-        for ours, layer in zip(project(x, *layers), layers, strict=True):
-            assert (ours - layer(x)).abs().max() < 1e-6
+    apart = [torch.cat([layer(x) for layer in layers], dim=-1) for x in (few, many)]
+    for x, wanted in zip((few, many), apart, strict=True):
+        assert (project(x, *layers) - wanted).abs().max() < 1e-6
+        with torch.no_grad():
+            assert (project(x, *layers) - wanted).abs().max() < 1e-6
+
+
+@torch.no_grad()
+def test_weights_kept_side_by_side_follow_a_change():
+    torch.manual_seed(0)
+    layers, x = [torch.nn.Linear(8, 4) for _ in range(2)], torch.randn(5, 8)
+    project(x, *layers)
+    layers[1].weight.mul_(2)
+    layers[0].bias = torch.nn.Parameter(torch.ones(4))
+    assert (project(x, *layers) - torch.cat([layer(x) for layer in layers], dim=-1)).abs().max() < 1e-6

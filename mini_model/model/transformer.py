@@ -54,20 +54,18 @@ class Norm(nn.Module):
         return rms_norm(x.float(), self.weight.shape, self.weight.float(), self.eps).to(x.dtype)
 
 
-def project(x: Float[Tensor, "n W"], *layers: nn.Linear) -> tuple[Tensor, ...]:
-    """Several linear layers on the same input; plain ones are done as a single product when that pays.
+def project(x: Float[Tensor, "n W"], *layers: nn.Linear) -> Float[Tensor, "n all"]:
+    """Several linear layers on the same input, their outputs side by side; a single product when that pays.
 
     Few large products run faster than many small ones. While weights change it pays once there are more tokens than
     weight rows to put together; layers in 4 bit or with an adapter are called as they are.
     """
-    rows = [layer.out_features for layer in layers]
-    if any(type(layer) is not nn.Linear for layer in layers):
-        return tuple(layer(x) for layer in layers)
-    if not torch.is_grad_enabled() and sum(layer.weight.numel() for layer in layers) <= KEPT_TOGETHER:
-        return linear(x, *_kept_together(layers)).split(rows, dim=-1)
-    if len(x) < sum(rows):
-        return tuple(layer(x) for layer in layers)
-    return linear(x, *_together(layers)).split(rows, dim=-1)
+    plain = all(type(layer) is nn.Linear for layer in layers)
+    if plain and not torch.is_grad_enabled() and sum(layer.weight.numel() for layer in layers) <= KEPT_TOGETHER:
+        return linear(x, *_kept_together(layers))
+    if plain and len(x) >= sum(layer.out_features for layer in layers):
+        return linear(x, *_together(layers))
+    return torch.cat([layer(x) for layer in layers], dim=-1)
 
 
 def _together(layers: tuple[nn.Linear, ...]) -> tuple[Tensor, Tensor | None]:
@@ -107,20 +105,25 @@ class Attention(nn.Module):
     def forward(self, streams: Streams, route: Route, layer: int) -> Streams:
         """Each token's news from the tokens it may see."""
         parts = [self._ask(x, expert) for x, expert in zip(streams, EXPERTS, strict=True) if len(x)]
-        q, k, v = (torch.cat(part) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
-        # queries and keys turn alike, so they turn together
-        turned = rotate(torch.cat([q, k], dim=1), route).to(v.dtype)
-        rows = to_rows(torch.cat([turned, v], dim=1), route)
+        qk, v = (torch.cat(part) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
+        rows = to_rows(torch.cat([rotate(qk, route).to(v.dtype), v], dim=1), route)
         q, k, v = rows.split([self.heads, self.groups, self.groups], dim=2)
         mixed = self._meet(q, k, v, route, layer).flatten(0, 1).flatten(1)[route.batch.slot]
         und, gen = mixed[: route.und], mixed[route.und :]
-        return self.o_proj(und), self.o_proj_moe_gen(gen)
+        return self.o_proj(und), self.o_proj_moe_gen(gen) if len(gen) else gen
 
-    def _ask(self, x: Float[Tensor, "n W"], expert: str) -> tuple[Tensor, Tensor, Tensor]:
-        """One expert's queries, keys and values, (n heads D) each; queries and keys at unit size per head."""
-        q, k, v = project(x, *(getattr(self, f"{name}_proj{expert}") for name in "qkv"))
-        q, k, v = (part.unflatten(-1, (-1, self.head_dim)) for part in (q, k, v))
-        return getattr(self, f"q_norm{expert}")(q), getattr(self, f"k_norm{expert}")(k), v
+    def _ask(
+        self, x: Float[Tensor, "n W"], expert: str
+    ) -> tuple[Float[Tensor, "n heads+groups D"], Float[Tensor, "n groups D"]]:
+        """One expert's queries and keys side by side, each head at unit size, since they turn alike; and its values."""
+        both = self.heads + self.groups
+        asked = project(x, *(getattr(self, f"{name}_proj{expert}") for name in "qkv")).unflatten(
+            -1, (-1, self.head_dim)
+        )
+        q_norm, k_norm = getattr(self, f"q_norm{expert}"), getattr(self, f"k_norm{expert}")
+        scale = torch.cat([q_norm.weight.expand(self.heads, -1), k_norm.weight.expand(self.groups, -1)]).float()
+        qk = rms_norm(asked[:, :both].float(), (self.head_dim,), eps=q_norm.eps) * scale
+        return qk.to(asked.dtype), asked[:, both:]
 
     def _meet(self, q: Tensor, k: Tensor, v: Tensor, route: Route, layer: int) -> Float[Tensor, "R L H D"]:
         """Attention within the batch, and over the caches where there are any."""
@@ -174,7 +177,7 @@ class Mlp(nn.Module):
 
     def forward(self, x: Float[Tensor, "n W"]) -> Float[Tensor, "n W"]:
         """What this token makes of what it knows."""
-        gate, up = project(x, self.gate_proj, self.up_proj)
+        gate, up = project(x, self.gate_proj, self.up_proj).chunk(2, dim=-1)
         return self.down_proj(silu(gate) * up)
 
 
@@ -192,11 +195,12 @@ class Layer(nn.Module):
     def forward(self, streams: Streams, route: Route, layer: int) -> Streams:
         """The two streams after this layer."""
         und, gen = streams
-        news = self.self_attn((self.input_layernorm(und), self.input_layernorm_moe_gen(gen)), route, layer)
-        und, gen = und + news[0], gen + news[1]
-        if len(und):
-            und = und + self.mlp(self.post_attention_layernorm(und))
-        if len(gen):
+        normed = self.input_layernorm(und), self.input_layernorm_moe_gen(gen) if len(gen) else gen
+        news = self.self_attn(normed, route, layer)
+        und = und + news[0]
+        und = und + self.mlp(self.post_attention_layernorm(und))
+        if len(gen):  # no picture is in the batch while words are written
+            gen = gen + news[1]
             gen = gen + self.mlp_moe_gen(self.post_attention_layernorm_moe_gen(gen))
         return und, gen
 
