@@ -161,9 +161,9 @@ def segment_length(segment: Segment) -> int:
     return len(segment.at) + 2
 
 
-def _fill_rows(sizes: list[int], length: int | None) -> list[list[int]]:
+def _fill_rows(sizes: list[int], length: int) -> list[list[int]]:
     """Which samples share a row: longest first, each into the first row with room (first-fit decreasing)."""
-    room = max(sizes) if length is None else max(length, max(sizes))
+    room = max(length, max(sizes))
     rows, left = [], []
     for sample in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
         fit = next((r for r, free in enumerate(left) if free >= sizes[sample]), None)
@@ -184,11 +184,13 @@ def pack(
 ) -> Packed:
     """Lay samples into rows and write down, for every token, its place, position, expert, and what it may see.
 
-    `length` is the room in a row (None: the longest sample's); several samples share a row and never see each
-    other. With `starts`, one position per sample, each sample continues a cache in a row of its own.
+    Each sample has a row of its own, the longest first, so that attention can go by rows of about one length. With
+    `length`, the room in a row, several samples share one and never see each other. With `starts`, one position per
+    sample, each sample continues a cache, and the rows keep the samples' order.
     """
     sizes = [sum(map(segment_length, sample)) for sample in samples]
-    bins = [[i] for i in range(len(samples))] if starts is not None else _fill_rows(sizes, length)
+    order = range(len(samples)) if starts is not None else sorted(range(len(samples)), key=lambda i: -sizes[i])
+    bins = [[i] for i in order] if starts is not None or length is None else _fill_rows(sizes, length)
     width = max(sum(sizes[i] for i in row) for row in bins)
     layout, after = _Layout(marks), []
     for r, row in enumerate(bins):

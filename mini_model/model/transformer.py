@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import linear, rms_norm, silu
+from torch.nn.functional import linear, pad, rms_norm, silu
 from transformers import Qwen2Config
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding, rotate_half
 
@@ -22,6 +22,7 @@ from mini_model.model.sequence import Packed
 
 EXPERTS = ("", "_moe_gen")  # the suffix of each expert's parameters: understanding, generation
 Tokens = Float[Tensor, "N W"]
+ALIKE = 0.85  # how long a row must be, against the longest, to be worked on beside it
 KEPT_TOGETHER = 2**21  # most weights that are kept a second time, side by side, to paint faster
 
 
@@ -38,6 +39,7 @@ class Route:
     sin: Float[Tensor, "N 1 D"]
     caches: list[Cache]  # none in training; else one per equal share of the rows (the guidance branches)
     masks: list[Bool[Tensor, "S L K"]]  # for each cache: what its S rows see of what it knows, then of the batch
+    spans: list[tuple[int, int, int]]  # rows of about one length
     keep: bool  # whether this batch is added to the caches
     how: str
 
@@ -129,7 +131,7 @@ class Attention(nn.Module):
         """Attention within the batch, and over the caches where there are any."""
         batch = route.batch
         if not route.caches:
-            return attend(q, k, v, batch.mask, route.how)
+            return self._meet_at_length(q, k, v, route)
         share = batch.rows // len(route.caches)
         mixed = []
         for i, (cache, mask) in enumerate(zip(route.caches, route.masks, strict=True)):
@@ -141,6 +143,27 @@ class Attention(nn.Module):
             if route.keep:
                 cache.append(layer, k[mine], v[mine])
         return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
+
+    def _meet_at_length(self, q: Tensor, k: Tensor, v: Tensor, route: Route) -> Float[Tensor, "R L H D"]:
+        """Attention within the batch, rows of about one length at a time: its cost grows with their square."""
+        mixed = []
+        for start, end, used in route.spans:
+            part = (x[start:end, :used] for x in (q, k, v))
+            news = attend(*part, route.batch.mask[start:end, :used, :used], route.how)
+            mixed.append(pad(news, (0, 0, 0, 0, 0, route.batch.length - used)))
+        return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
+
+
+def spans_of(lengths: list[int]) -> list[tuple[int, int, int]]:
+    """Neighbouring rows of about one length: (first row, row after the last, longest of them)."""
+    spans: list[tuple[int, int, int]] = []
+    for row, length in enumerate(lengths):
+        start, _, longest = spans[-1] if spans else (row, row, length)
+        if spans and ALIKE * max(longest, length) <= min(lengths[start], length, longest):
+            spans[-1] = (start, row + 1, max(longest, length))
+        else:
+            spans.append((row, row + 1, length))
+    return spans
 
 
 def masks_over(caches: list[Cache], batch: Packed) -> list[Bool[Tensor, "S L K"]]:
@@ -220,7 +243,8 @@ class Stack(nn.Module):
         """The last hidden states of the understanding tokens and of the generation tokens."""
         cos, sin = self.rotary_emb(x.float(), batch.position[None])
         und = len(x) - len(batch.latents)
-        route = Route(batch, und, cos[0, :, None], sin[0, :, None], caches, masks_over(caches, batch), keep, how)
+        masks, spans = masks_over(caches, batch), [] if caches else spans_of(batch.lengths.tolist())
+        route = Route(batch, und, cos[0, :, None], sin[0, :, None], caches, masks, spans, keep, how)
         streams = (x[:und], x[und:])
         for index, layer in enumerate(self.layers):
             streams = layer(streams, route, index)
