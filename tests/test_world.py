@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 from mini_model.errors import KitError
 from mini_model.scoring import COUNTING_THRESHOLD, THRESHOLD, relations
 from mini_model.world.judge import detections, find_background, judge, see
+from mini_model.world.reading import read_scene
 from mini_model.world.render import MAX_NUDGE, background, corner, render, stamp
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import BACKGROUNDS, COLORS, PLACES, RELATIONS, SIDE, SIZES, THINGS, related
@@ -149,6 +151,18 @@ def test_a_picture_is_judged_by_the_scoring_rules():
     assert judge(spec, image).reason == "'star' should be above 'cup' but is right of it."
     assert detections(render(Scene())) == []
     assert judge({"tag": "single_object", "include": [{"class": "cup", "count": 1}]}, render(Scene())).reason
+
+
+def test_a_description_is_read_back_as_the_scene_it_describes():
+    rng = random.Random(11)
+    for _ in range(500):
+        scene = random_scene(rng)
+        still = Scene(tuple(replace(thing, nudge=(0, 0)) for thing in scene.things), scene.background)
+        assert read_scene(scene.describe()) == still
+    assert read_scene("a circle, a red star and three moons") == Scene()
+    assert read_scene("a red star at the center and a blue cup at the center").things == (
+        Thing("cup", "blue", "center"),
+    )
 
 
 def test_a_scene_is_edited_and_told_in_words():

@@ -9,9 +9,9 @@ from mini_model.data.parts import Part
 from mini_model.data.trajectories import Mix, parts_of, random_trajectory
 from mini_model.trajectory import Trajectory
 
-REHEARSAL = 0.25  # of the samples are the base model's own lessons
+REHEARSAL = 0.4  # of the samples are the base model's own lessons
 # facts most of all: half of them stand in no trajectory, and what is not said again is forgotten
-REHEARSED = {"draw": 0.22, "edit": 0.2, "see": 0.22, "read": 0.11, "know": 0.25}
+REHEARSED = {"draw": 0.18, "edit": 0.16, "see": 0.30, "read": 0.14, "know": 0.22}
 STORED = 0.5  # of the trajectories come from a folder, where one is given
 USUAL = Mix()
 

@@ -13,7 +13,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 Queries = Float[Tensor, "R Q H D"]
 Keys = Float[Tensor, "R K J D"]
-Longer = Float[Tensor, "R known+K J D"]
+Longer = Float[Tensor, "R longer J D"]
 
 
 @dataclass

@@ -116,7 +116,7 @@ class Attention(nn.Module):
 
     def _ask(
         self, x: Float[Tensor, "n W"], expert: str
-    ) -> tuple[Float[Tensor, "n heads+groups D"], Float[Tensor, "n groups D"]]:
+    ) -> tuple[Float[Tensor, "n turning D"], Float[Tensor, "n groups D"]]:
         """One expert's queries and keys side by side, each head at unit size, since they turn alike; and its values."""
         both = self.heads + self.groups
         asked = project(x, *(getattr(self, f"{name}_proj{expert}") for name in "qkv")).unflatten(

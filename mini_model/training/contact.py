@@ -1,16 +1,21 @@
-"""A contact sheet: what a model in training draws for a few fixed prompts."""
+"""Contact sheets: what a model in training draws for a few fixed prompts, and what it says it sees."""
 
+import numpy as np
 import torch
 from PIL import Image
 
+from mini_model.data.questions import CAPTION_QUESTION
+from mini_model.data.scenes import random_scene
 from mini_model.model.attention import Cache
 from mini_model.model.checkpoint import marks_of
 from mini_model.model.flow import Guidance
-from mini_model.model.generate import decode_tokens, draw, feed
-from mini_model.model.pictures import to_picture
+from mini_model.model.generate import decode_tokens, draw, feed, greedy, seen_segment, write
+from mini_model.model.pictures import to_picture, to_pixels
 from mini_model.model.sequence import Text
 from mini_model.model.unified import UnifiedModel
-from mini_model.model.words import ids_of
+from mini_model.model.words import ids_of, text_of
+from mini_model.world.reading import read_scene
+from mini_model.world.render import render
 
 PROMPTS = (
     "a photo of a red circle", "a photo of a star and a tree", "a photo of three hearts",
@@ -31,3 +36,14 @@ def contact_sheet(model: UnifiedModel, seed: int = 0, steps: int = 16) -> Image.
     *_, tokens = draw(model, [context, empty], noise, grid, marks, steps, 2.0, Guidance(text=3.0, interval=(0.0, 1.0)))
     pixels = decode_tokens(model, tokens, grid)
     return to_picture(torch.cat(list(pixels), dim=2))
+
+
+def seeing_sheet(model: UnifiedModel, seed: int = 0, longest: int = 80) -> Image.Image:
+    """Eight pictures above; below, each drawn again from the words in which the model described it."""
+    rng, marks = np.random.default_rng((seed, 7)), marks_of(model.tokenizer)
+    shown = [to_pixels(render(random_scene(rng, count))) for count in (1, 1, 2, 2, 3, 3, 4, 5)]
+    question, cache = Text(ids_of(model.tokenizer, CAPTION_QUESTION)), Cache.empty(len(shown))
+    feed(model, cache, [[seen_segment(model, pixels), question] for pixels in shown], marks)
+    said = [text_of(model.tokenizer, ids) for ids in write(model, cache, marks, longest, greedy).ids]
+    drawn = [to_pixels(render(read_scene(words))) for words in said]
+    return to_picture(torch.cat([torch.cat(row, dim=2) for row in (shown, drawn)], dim=1))

@@ -21,7 +21,7 @@ from mini_model.model.unified import UnifiedModel
 from mini_model.model.words import word_tokenizer
 from mini_model.training.autoencoder import AutoencoderStage
 from mini_model.training.base import UnifiedStage
-from mini_model.training.contact import contact_sheet
+from mini_model.training.contact import contact_sheet, seeing_sheet
 from mini_model.training.loop import run, use_average
 from mini_model.training.profiles import Profile, profile_of
 from mini_model.training.state import State
@@ -129,7 +129,7 @@ def _language(model: Path, data: Path | None, profile: Profile, seed: int) -> Un
     """The model in `model`, taught to answer, to read and to know; it cannot draw yet."""
     unified = UnifiedModel.from_pretrained(model)
     sampler = partial(base_sample, shares=SHARES_OF_WORDS)
-    return UnifiedStage(unified.train(), profile, sampler, contact_sheet, seed)
+    return UnifiedStage(unified.train(), profile, sampler, seeing_sheet, seed)
 
 
 def _new(model: Path) -> UnifiedModel:
