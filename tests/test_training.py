@@ -22,6 +22,7 @@ from mini_model.data.scenes import random_scene
 from mini_model.data.trajectories import Mix, random_trajectory
 from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
+from mini_model.model.transformer import spans_of
 from mini_model.process.script import read, turns
 from mini_model.training.assemble import Assembler
 from mini_model.training.profiles import PROFILES, profile_of
@@ -170,6 +171,25 @@ def test_batches_depend_on_the_step_alone():
     )
     assert torch.equal(one.latents, again.latents) and torch.equal(one.noise, again.noise)
     assert one.text_ids.tolist() == again.text_ids.tolist() != other.text_ids.tolist()
+
+
+def test_rows_of_their_own_and_shared_rows_give_the_same_losses():
+    model = UnifiedModel.from_pretrained(MINI)
+    batches = []
+    for length in (None, 700):
+        rng = np.random.default_rng(9)
+        batches.append(Assembler(model, 2, length).batch([process_sample(rng) for _ in range(6)], rng))
+    own, shared = batches
+    assert own.rows == 6 > shared.rows and len(spans_of(own.lengths.tolist())) > 1
+    with torch.no_grad():
+        apart, together = model(own), model(shared)
+    for one, other in ((apart.ce, together.ce), (apart.mse, together.mse)):
+        assert len(one) == len(other) and torch.allclose(one.mean(), other.mean(), rtol=1e-5)
+
+
+def test_neighbouring_rows_of_about_one_length_go_together():
+    assert spans_of([100, 90, 86, 50, 45, 10]) == [(0, 3, 100), (3, 5, 50), (5, 6, 10)]
+    assert spans_of([10, 100, 99]) == [(0, 1, 10), (1, 3, 100)]
 
 
 @pytest.mark.parametrize("lesson", list(SHARES))
