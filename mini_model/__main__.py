@@ -69,13 +69,14 @@ def train(
     profile: Annotated[Literal["smoke", "cpu", "gpu"], typer.Option(help="How long to train.")] = "cpu",
     model: Annotated[Path | None, typer.Option(help="Folder to start from.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of trajectories, for stage process.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="How many steps, where not the profile's.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and plots.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
     """Train one STAGE; a run that was killed goes on with --resume as if nothing had happened."""
     from mini_model.training.run import train as run
 
-    print(run(stage, profile=profile, model=model, data=data, out=out, resume=resume))
+    print(run(stage, profile=profile, model=model, data=data, out=out, resume=resume, steps=steps))
 
 
 @app.command()

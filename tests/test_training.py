@@ -41,9 +41,9 @@ from pathlib import Path
 from mini_model.training import profiles, run
 stage, out, model, steps = sys.argv[1:5]
 numbers = profiles.PROFILES[stage]["smoke"]
-profiles.PROFILES[stage]["smoke"] = dataclasses.replace(numbers, steps=int(steps), save_seconds=0.0)
+profiles.PROFILES[stage]["smoke"] = dataclasses.replace(numbers, save_seconds=0.0)
 start = None if stage == "autoencoder" else Path(model)
-run.train(stage, profile="smoke", out=Path(out), model=start, resume="--resume" in sys.argv)
+run.train(stage, profile="smoke", out=Path(out), model=start, resume="--resume" in sys.argv, steps=int(steps))
 """
 STEPS = 6
 

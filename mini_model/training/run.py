@@ -1,6 +1,7 @@
 """Train a stage from the command line's words: build it, run the loop, keep the averaged weights."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -46,13 +47,16 @@ def train(
     out: Path | None = None,
     resume: bool = False,
     seed: int = 0,
+    steps: int | None = None,
 ) -> Path:
     """Train one stage and return the folder of the finished model (`out`/model).
 
-    model: the folder of the stage before; data: a set of trajectories for stage `process`.
+    model: the folder of the stage before; data: a set of trajectories for stage `process`; steps: how many, where
+    not as many as the profile says (the learning rate falls over just these).
     Raises KitError for a word that is not known, a folder that cannot be read, and an `out` that holds another run.
     """
     numbers = profile_of(stage, profile)
+    numbers = replace(numbers, steps=steps) if steps else numbers
     out = out or Path("out") / stage
     if (out / "checkpoints").is_dir() and any((out / "checkpoints").iterdir()) and not resume:
         raise KitError(f"{out} holds an earlier run; add --resume to go on with it, or name another --out")
