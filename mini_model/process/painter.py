@@ -46,8 +46,8 @@ class Settings:
     steps: int = 12  # Euler steps for each picture
     shift: float = 2.0  # more than 1 spends more steps near noise
     direct: Guidance = field(default_factory=lambda: Guidance(text=3.0, interval=(0.0, 1.0)))
-    process: Guidance = field(default_factory=lambda: Guidance(text=2.0, interval=(0.0, 1.0)))
-    temperature: float = 0.5  # of the words; 0 always takes the likeliest
+    process: Guidance = field(default_factory=lambda: Guidance(text=1.5, interval=(0.0, 1.0)))
+    temperature: float = 0.3  # of the words; 0 always takes the likeliest
     words: int = 160  # longest text
     max_rounds: int = 12  # most pictures in one trajectory
     side: int | None = None  # pixels along the edge of a picture; None: the largest the model has places for
