@@ -17,8 +17,9 @@ PACKAGES = ("torch", "transformers", "diffusers", "numpy")
 
 def command() -> str:
     """What was typed, with paths inside the kit told from its root and others by their last name."""
-    program = Path(sys.argv[0])
-    words = ["python", "-m", "mini_model"] if program.name == "__main__.py" else ["python", program.name]
+    module = getattr(sys.modules["__main__"], "__spec__", None)  # set where a module was run with -m
+    name = module.name.removesuffix(".__main__") if module else Path(sys.argv[0]).name
+    words = ["python", "-m", name] if module else ["python", name]
     return " ".join([*words, *map(_plain, sys.argv[1:])])
 
 

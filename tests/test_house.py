@@ -7,11 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from mini_model import device, doctor
+from mini_model import circumstances, device, doctor
 from mini_model.errors import KitError
 
 HOME = Path(__file__).resolve().parent.parent
@@ -268,3 +269,18 @@ def test_without_a_command_the_commands_are_listed():
     assert answer.returncode == 0
     for word in ("paint", "train", "evaluate", "parity", "doctor", "bench", "demo"):
         assert re.search(rf"^  {word} ", answer.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        ("mini_model.__main__", "python -m mini_model train base out/base elsewhere"),
+        ("mini_model.evaluation.shipped", "python -m mini_model.evaluation.shipped train base out/base elsewhere"),
+        (None, "python made.py train base out/base elsewhere"),
+    ],
+)
+def test_a_record_tells_what_was_typed(monkeypatch, module, told):
+    main = SimpleNamespace(__spec__=SimpleNamespace(name=module) if module else None)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.setattr(sys, "argv", ["/some/made.py", "train", "base", str(HOME / "out/base"), "/of/mine/elsewhere"])
+    assert circumstances.command() == told
