@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.installed
+TRAIN := $(PY) -m mini_model train --profile cpu --resume
 HAVE_VENV := $(PY) -m pip --version >/dev/null 2>&1
 
 # After the install nothing reaches for the network, unless HF_HUB_OFFLINE=0 is asked for.
@@ -30,7 +31,12 @@ notebooks: $(READY) ## derive the student, solution and instructor editions from
 	$(PY) -m mini_model.teach.editions
 
 train-mini: $(READY) ## train the mini weights again on this processor, stage by stage, resuming what is begun
-	for stage in autoencoder vision language base process; do $(PY) -m mini_model train $$stage --profile cpu --resume || exit 1; done
+	$(TRAIN) autoencoder
+	$(TRAIN) autoencoder --model out/autoencoder/model --steps 4000 --out out/polish
+	$(TRAIN) vision --model out/polish/model
+	$(TRAIN) language
+	$(TRAIN) base
+	$(TRAIN) process
 
 bench: $(READY) ## measure this machine, then training and painting against its peak
 	$(PY) -m mini_model bench

@@ -24,7 +24,6 @@ from mini_model.world.scene import Scene
 SHARES = {"draw": 0.38, "stroke": 0.03, "edit": 0.30, "see": 0.17, "read": 0.07, "know": 0.05}
 # what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along
 SHARES_OF_WORDS = {"see": 0.5, "read": 0.35, "know": 0.15}
-LESSONS = tuple(SHARES)
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
 QUESTIONS, FACTS_TOLD = 3, 4  # in one sample, so that a picture pays for its tokens
 MOST = 5  # things in a picture that is asked about

@@ -47,3 +47,8 @@ def random_scene(rng: np.random.Generator, count: int) -> Scene:
     """A scene of `count` unrelated things."""
     things = tuple(random_thing(rng, place) for place in random_places(rng, count))
     return Scene(things, random_background(rng))
+
+
+def random_scenes(rng: np.random.Generator, count: int) -> list[Scene]:
+    """`count` scenes of zero to six things each, for stages that learn from pictures alone."""
+    return [random_scene(rng, int(rng.integers(0, 7))) for _ in range(count)]

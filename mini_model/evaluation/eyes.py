@@ -15,13 +15,9 @@ from tqdm import tqdm
 from mini_model.data.questions import QUESTION_KINDS, ask
 from mini_model.data.scenes import random_scene
 from mini_model.evaluation.statistics import score_tags
-from mini_model.model.attention import Cache
-from mini_model.model.checkpoint import marks_of
-from mini_model.model.generate import feed, greedy, seen_segment, write
+from mini_model.model.answers import answer
 from mini_model.model.pictures import to_pixels
-from mini_model.model.sequence import Text
 from mini_model.model.unified import UnifiedModel
-from mini_model.model.words import ids_of, text_of
 from mini_model.world.render import render
 from mini_model.world.scene import Scene
 
@@ -74,16 +70,8 @@ def questions(kind: str, count: int, seed: int = 0) -> list[Question]:
 
 def answers(model: UnifiedModel, batch: list[Question]) -> tuple[list[str], int, int]:
     """What the model says to each question, always in its likeliest words; also forwards and tokens it took."""
-    marks, cache = marks_of(model.tokenizer), Cache.empty(len(batch), model.device)
-    shown = [
-        [seen_segment(model, to_pixels(render(scene))), Text(ids_of(model.tokenizer, question))]
-        for scene, question, _ in batch
-    ]
-    feed(model, cache, shown, marks)
-    read = int(cache.lengths.sum())
-    wrote = write(model, cache, marks, LONGEST, greedy)
-    said = [text_of(model.tokenizer, ids) for ids in wrote.ids]
-    return said, wrote.forwards + 1, wrote.tokens + read
+    shown = [to_pixels(render(scene)) for scene, *_ in batch]
+    return answer(model, shown, [question for _, question, _ in batch], LONGEST)
 
 
 def _asked(model: UnifiedModel, per_kind: int, seed: int) -> tuple[dict[str, list[float]], dict[str, float]]:
@@ -96,7 +84,7 @@ def _asked(model: UnifiedModel, per_kind: int, seed: int) -> tuple[dict[str, lis
             for batch in (asked[i : i + BATCH] for i in range(0, per_kind, BATCH)):
                 said, passes, count = answers(model, batch)
                 forwards, tokens = forwards + passes * len(batch), tokens + count
-                shares[kind] += [float(one == answer) for one, (*_, answer) in zip(said, batch, strict=True)]
+                shares[kind] += [float(one == right) for one, (*_, right) in zip(said, batch, strict=True)]
                 bar.update(len(batch))
     n = per_kind * len(QUESTION_KINDS)
     return shares, {"forwards": forwards / n, "tokens": tokens / n}

@@ -65,12 +65,10 @@ class Cache:
         full = next((cache for cache in caches if cache.keys), None)
         for mine, name in ((joined.keys, "keys"), (joined.values, "values")):
             for layer, like in enumerate(getattr(full, name) if full else []):
-                store, row = like.new_zeros(len(lengths), known + room, *like.shape[2:]), 0
-                for cache in caches:
-                    if cache.keys:
-                        part = getattr(cache, name)[layer][:, :known]
-                        store[row : row + len(part), : part.shape[1]] = part
-                    row += len(cache.lengths)
+                store = like.new_zeros(len(lengths), known + room, *like.shape[2:])
+                for cache, rows in zip(caches, store.split([len(cache.lengths) for cache in caches]), strict=True):
+                    part = getattr(cache, name)[layer][:, :known] if cache.keys else like[:0, :0]
+                    rows[: len(part), : part.shape[1]] = part
                 mine.append(store)
         return joined
 

@@ -26,7 +26,7 @@ Choose = Callable[[Float[Tensor, "R V"]], Int[Tensor, "R"]]
 def feed(model: UnifiedModel, cache: Cache, samples: Sequence[Sample], marks: Marks) -> Float[Tensor, "U W"]:
     """Let each row read its segments, and remember them; returns the hidden states of the understanding tokens."""
     batch = pack(samples, marks, starts=cache.positions.tolist()).to(model.device, model.dtype)
-    return model.hidden(batch, [cache], keep=True)[0]
+    return model.hidden(batch, cache, keep=True)[0]
 
 
 @torch.no_grad()
@@ -43,7 +43,7 @@ def next_logits(
         mask=torch.ones(rows, 1, 1, dtype=torch.bool), ce_at=none, ce_labels=none, lengths=active.long().cpu(),
         after=(cache.positions + active).cpu(),
     ).to(model.device, model.dtype)  # fmt: skip
-    words, _ = model.hidden(batch, [cache], keep=True)
+    words, _ = model.hidden(batch, cache, keep=True)
     return model.language_model.lm_head(words).float()
 
 
@@ -127,14 +127,9 @@ def draw(
     """
     at = places_of(model, grid)
     x, times = noise.to(model.device, torch.float32), schedule(steps, shift)
-    canvases: dict[int, Canvas] = {}  # by the number of branches that are in use
+    canvases: dict[int, Canvas] = {}
     for now, then in zip(times.tolist(), times[1:].tolist(), strict=False):
-        scales = guidance.at(now)
-        used = contexts[: len(contexts) if scales[0] > 1 else 1]
-        if len(used) not in canvases:
-            canvases[len(used)] = Canvas.of(model, used, x, at, marks)
-        v = canvases[len(used)].velocities(model, x, now)
-        x = x - guided(v, guidance, scales) * (now - then)
+        x = x - guided_velocity(model, contexts, x, at, now, marks, guidance, canvases) * (now - then)
         yield x
 
 
@@ -167,7 +162,7 @@ class Canvas:
         """The velocity of every picture in every branch, in one forward."""
         tokens = x.to(model.dtype).repeat(self.branches, 1, 1).flatten(0, 1)
         times = torch.full_like(self.batch.time, time)
-        _, hidden = model.hidden(replace(self.batch, latents=tokens, noise=tokens, time=times), [self.context])
+        _, hidden = model.hidden(replace(self.batch, latents=tokens, noise=tokens, time=times), self.context)
         return model.llm2vae(hidden).float().unflatten(0, (self.branches, *x.shape[:2]))
 
 
@@ -180,18 +175,18 @@ def guided_velocity(
     time: float,
     marks: Marks,
     guidance: Guidance,
+    canvases: dict[int, Canvas],
 ) -> Float[Tensor, "R n C"]:
-    """Where each picture goes from here, guided as far as this time allows it."""
+    """Where each picture goes from here, guided as far as this time allows it.
+
+    `canvases` keeps, for one picture, the canvas of each number of branches; an empty one is filled.
+    """
     scales = guidance.at(time)
-    used = contexts[: len(contexts) if scales[0] > 1 else 1]
-    return guided(Canvas.of(model, used, x, at, marks).velocities(model, x, time), guidance, scales)
-
-
-def guided(
-    v: Float[Tensor, "branches R n C"], guidance: Guidance, scales: tuple[float, float]
-) -> Float[Tensor, "R n C"]:
-    """One velocity out of those of the branches."""
-    return guide(v[0], v[1], v[2] if len(v) > 2 else None, guidance, scales) if len(v) > 1 else v[0]
+    branches = len(contexts) if scales[0] > 1 else 1
+    if branches not in canvases:
+        canvases[branches] = Canvas.of(model, contexts[:branches], x, at, marks)
+    v = canvases[branches].velocities(model, x, time)
+    return guide(v[0], v[1], v[2] if branches > 2 else None, guidance, scales) if branches > 1 else v[0]
 
 
 def places_of(model: UnifiedModel, grid: tuple[int, int]) -> Int[Tensor, "n"]:

@@ -3,6 +3,8 @@
 Letters in shapes:  H, W pixels   h, w latent cells   C channels   p patch edge   n patches
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from einops import rearrange
@@ -65,6 +67,11 @@ def to_picture(pixels: Float[Tensor, "3 H W"]) -> Image.Image:
     """A picture from numbers around -1 to 1; values are cut off, not rounded, as upstream does."""
     scaled = ((pixels.float() * 0.5 + 0.5).clamp(0, 1) * 255).permute(1, 2, 0)
     return Image.fromarray(scaled.to(torch.uint8).cpu().numpy())
+
+
+def sheet(*rows: Iterable[Float[Tensor, "3 H W"]]) -> Image.Image:
+    """Rows of pictures as one picture: pictures of a row side by side, rows one below the other."""
+    return to_picture(torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1))
 
 
 def patchify(picture: Float[Tensor, "C h w"], p: int) -> Float[Tensor, "n {p}*{p}*C"]:

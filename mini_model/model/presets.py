@@ -27,7 +27,6 @@ def mini(vocabulary: int, autoencoder: dict | None = None) -> UnifiedConfig:
         "rope_theta": 10_000.0,
         "rms_norm_eps": 1e-6,
         "hidden_act": "silu",
-        "initializer_range": 0.04,
         "tie_word_embeddings": False,
     }
     vit = {

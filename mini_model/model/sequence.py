@@ -129,7 +129,8 @@ class _Layout:
         self.latents, self.latent_slot, self.latent_position = [], [], []
         self.splits = []  # (row, start, end, sample, kind)
 
-    def text(self, segment: Text, row: int, start: int, position: int) -> int:
+    def text(self, segment: Text, start: int, position: int) -> int:
+        """Lay down a text from a slot and a position on; returns how many slots it took."""
         marks = self.marks
         ids = [marks.text_start, *segment.ids, marks.text_end] if segment.marks else list(segment.ids)
         if segment.loss:
@@ -143,6 +144,7 @@ class _Layout:
         return len(ids)
 
     def picture(self, segment: Seen | Clean | Noised, start: int, position: int) -> int:
+        """Lay down a picture between its two marks, all at one position; returns how many slots it took."""
         count = len(segment.at)
         self.text_ids += [self.marks.picture_start, self.marks.picture_end]
         self.text_slot += [start, start + count + 1]
@@ -161,11 +163,17 @@ def segment_length(segment: Segment) -> int:
     return len(segment.at) + 2
 
 
-def _fill_rows(sizes: list[int], length: int) -> list[list[int]]:
-    """Which samples share a row: longest first, each into the first row with room (first-fit decreasing)."""
+def _fill_rows(sizes: list[int], length: int | None) -> list[list[int]]:
+    """Which samples share a row: longest first, each into the first row with room (first-fit decreasing).
+
+    Without a `length` none do.
+    """
+    order = sorted(range(len(sizes)), key=lambda i: -sizes[i])
+    if length is None:
+        return [[sample] for sample in order]
     room = max(length, max(sizes))
     rows, left = [], []
-    for sample in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+    for sample in order:
         fit = next((r for r, free in enumerate(left) if free >= sizes[sample]), None)
         if fit is None:
             rows.append([])
@@ -189,8 +197,7 @@ def pack(
     sample, each sample continues a cache, and the rows keep the samples' order.
     """
     sizes = [sum(map(segment_length, sample)) for sample in samples]
-    order = range(len(samples)) if starts is not None else sorted(range(len(samples)), key=lambda i: -sizes[i])
-    bins = [[i] for i in order] if starts is not None or length is None else _fill_rows(sizes, length)
+    bins = [[i] for i in range(len(samples))] if starts is not None else _fill_rows(sizes, length)
     width = max(sum(sizes[i] for i in row) for row in bins)
     layout, after = _Layout(marks), []
     for r, row in enumerate(bins):
@@ -200,7 +207,7 @@ def pack(
             for segment in samples[i]:
                 start = r * width + column
                 if isinstance(segment, Text):
-                    size, kind = layout.text(segment, r, start, position), CAUSAL
+                    size, kind = layout.text(segment, start, position), CAUSAL
                     moved = size
                 else:
                     size = layout.picture(segment, start, position)

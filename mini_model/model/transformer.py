@@ -37,10 +37,10 @@ class Route:
     und: int  # the first `und` tokens are the understanding expert's
     cos: Float[Tensor, "N 1 D"]
     sin: Float[Tensor, "N 1 D"]
-    caches: list[Cache]  # none in training; else one per equal share of the rows (the guidance branches)
-    masks: list[Bool[Tensor, "S L K"]]  # for each cache: what its S rows see of what it knows, then of the batch
-    spans: list[tuple[int, int, int]]  # rows of about one length
-    keep: bool  # whether this batch is added to the caches
+    cache: Cache | None  # what each row remembers; none in training
+    mask: Bool[Tensor, "R L K"]  # what each slot sees of what its row remembers, then of the batch
+    spans: list[tuple[int, int, int]]  # without a cache: rows of about one length, to be worked on together
+    keep: bool  # whether this batch is added to the cache
     how: str
 
 
@@ -79,10 +79,10 @@ def _together(layers: tuple[nn.Linear, ...]) -> tuple[Tensor, Tensor | None]:
 def _kept_together(layers: tuple[nn.Linear, ...]) -> tuple[Tensor, Tensor | None]:
     """The same, remembered on the first layer until one of the weights is another or has changed."""
     parts = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
-    state = [(p.data_ptr(), p._version, p.dtype) for p in parts]
+    state = [(id(p), p.data_ptr(), p._version, p.dtype) for p in parts]
     kept = layers[0].__dict__.get("_kept")
-    if kept is None or kept[0] != state:
-        kept = layers[0].__dict__["_kept"] = (state, _together(layers))
+    if kept is None or kept[0] != state:  # the parts are held too, so that no newcomer can take over their ids
+        kept = layers[0].__dict__["_kept"] = (state, _together(layers), parts)
     return kept[1]
 
 
@@ -128,30 +128,26 @@ class Attention(nn.Module):
         return qk.to(asked.dtype), asked[:, both:]
 
     def _meet(self, q: Tensor, k: Tensor, v: Tensor, route: Route, layer: int) -> Float[Tensor, "R L H D"]:
-        """Attention within the batch, and over the caches where there are any."""
+        """Attention within the batch, and over the cache where there is one."""
         batch = route.batch
-        if not route.caches:
-            return self._meet_at_length(q, k, v, route)
-        share = batch.rows // len(route.caches)
-        mixed = []
-        for i, (cache, mask) in enumerate(zip(route.caches, route.masks, strict=True)):
-            mine, known = slice(i * share, (i + 1) * share), mask.shape[-1] - batch.length
-            keys, values = k[mine], v[mine]
-            if known:
-                keys, values = cache.recall(layer, known, keys, values)
-            mixed.append(attend(q[mine], keys, values, mask, "explicit" if route.how == "flex" else route.how))
-            if route.keep:
-                cache.append(layer, k[mine], v[mine])
-        return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
+        if route.cache is None:
+            return meet_at_length(q, k, v, route)
+        keys, values, known = k, v, route.mask.shape[-1] - batch.length
+        if known:
+            keys, values = route.cache.recall(layer, known, k, v)
+        if route.keep:
+            route.cache.append(layer, k, v)
+        return attend(q, keys, values, route.mask, "explicit" if route.how == "flex" else route.how)
 
-    def _meet_at_length(self, q: Tensor, k: Tensor, v: Tensor, route: Route) -> Float[Tensor, "R L H D"]:
-        """Attention within the batch, rows of about one length at a time: its cost grows with their square."""
-        mixed = []
-        for start, end, used in route.spans:
-            part = (x[start:end, :used] for x in (q, k, v))
-            news = attend(*part, route.batch.mask[start:end, :used, :used], route.how)
-            mixed.append(pad(news, (0, 0, 0, 0, 0, route.batch.length - used)))
-        return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
+
+def meet_at_length(q: Tensor, k: Tensor, v: Tensor, route: Route) -> Float[Tensor, "R L H D"]:
+    """Attention within the batch, rows of about one length at a time: its cost grows with their square."""
+    mixed = []
+    for start, end, used in route.spans:
+        part = (x[start:end, :used] for x in (q, k, v))
+        news = attend(*part, route.mask[start:end, :used, :used], route.how)
+        mixed.append(pad(news, (0, 0, 0, 0, 0, route.batch.length - used)))
+    return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
 
 
 def spans_of(lengths: list[int]) -> list[tuple[int, int, int]]:
@@ -166,15 +162,11 @@ def spans_of(lengths: list[int]) -> list[tuple[int, int, int]]:
     return spans
 
 
-def masks_over(caches: list[Cache], batch: Packed) -> list[Bool[Tensor, "S L K"]]:
-    """For each cache the mask of its rows: all that the row has stored, and of the batch what its own mask allows."""
-    masks, share = [], batch.rows // max(1, len(caches))
-    for i, cache in enumerate(caches):
-        known = int(cache.lengths.max()) if cache.keys else 0
-        old = torch.arange(known, device=batch.mask.device) < cache.lengths[:, None]
-        new = batch.mask[i * share : (i + 1) * share]
-        masks.append(torch.cat([old[:, None].expand(-1, batch.length, -1), new], dim=-1))
-    return masks
+def mask_over(cache: Cache, batch: Packed) -> Bool[Tensor, "R L K"]:
+    """What each slot sees: all that its row has stored, and of the batch what the batch's own mask allows."""
+    known = int(cache.lengths.max()) if cache.keys else 0
+    old = torch.arange(known, device=batch.mask.device) < cache.lengths[:, None]
+    return torch.cat([old[:, None].expand(-1, batch.length, -1), batch.mask], dim=-1)
 
 
 def rotate(x: Float[Tensor, "N heads D"], route: Route) -> Float[Tensor, "N heads D"]:
@@ -239,20 +231,17 @@ class Stack(nn.Module):
         self.norm_moe_gen = Norm(config.hidden_size, config.rms_norm_eps)
         self.rotary_emb = Qwen2RotaryEmbedding(config)
 
-    def forward(self, x: Tokens, batch: Packed, caches: list[Cache], keep: bool, how: str) -> Streams:
+    def forward(self, x: Tokens, batch: Packed, cache: Cache | None, keep: bool, how: str) -> Streams:
         """The last hidden states of the understanding tokens and of the generation tokens."""
         cos, sin = self.rotary_emb(x.float(), batch.position[None])
         und = len(x) - len(batch.latents)
-        masks, spans = masks_over(caches, batch), [] if caches else spans_of(batch.lengths.tolist())
-        route = Route(batch, und, cos[0, :, None], sin[0, :, None], caches, masks, spans, keep, how)
+        mask, spans = (mask_over(cache, batch), []) if cache else (batch.mask, spans_of(batch.lengths.tolist()))
+        route = Route(batch, und, cos[0, :, None], sin[0, :, None], cache, mask, spans, keep, how)
         streams = (x[:und], x[und:])
         for index, layer in enumerate(self.layers):
             streams = layer(streams, route, index)
         if keep:
-            share = batch.rows // len(caches)
-            for i, cache in enumerate(caches):
-                mine = slice(i * share, (i + 1) * share)
-                cache.advance(batch.lengths[mine], batch.after[mine])
+            cache.advance(batch.lengths, batch.after)
         return self.norm(streams[0]), self.norm_moe_gen(streams[1])
 
 

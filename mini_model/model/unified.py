@@ -116,11 +116,11 @@ class UnifiedModel(PreTrainedModel):
         return torch.cat([part.to(parts[0].dtype) for part in parts])
 
     def hidden(
-        self, batch: Packed, caches: list[Cache] | None = None, keep: bool = False
+        self, batch: Packed, cache: Cache | None = None, keep: bool = False
     ) -> tuple[Float[Tensor, "U W"], Float[Tensor, "G W"]]:
         """Last hidden states of the understanding tokens (text, then seen) and of the latent tokens."""
         x = self.embed(batch)
-        return self.language_model.model(x, batch, caches or [], keep, self.config.attention)
+        return self.language_model.model(x, batch, cache, keep, self.config.attention)
 
     def forward(self, batch: Packed) -> Losses:
         """The loss of each target word, and of each number of each noised picture."""

@@ -10,10 +10,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mini_model.data.scenes import random_scene
+from mini_model.data.scenes import random_scenes
 from mini_model.model.autoencoder import Autoencoder
 from mini_model.model.checkpoint import AUTOENCODER, new_folder
-from mini_model.model.pictures import to_picture
+from mini_model.model.pictures import sheet
 from mini_model.training.profiles import Profile
 from mini_model.world.render import render
 
@@ -61,7 +61,7 @@ class AutoencoderStage:
         """Pictures above, what comes back below."""
         pixels = scene_pixels(np.random.default_rng((self.seed, 2)), 8).to(next(self.model.parameters()).device)
         back = self.model.decode(self.model.encode(pixels))
-        return to_picture(torch.cat([torch.cat(list(rows), dim=2) for rows in (pixels, back)], dim=1))
+        return sheet(pixels, back)
 
     def save(self, out: Path) -> None:
         """Measure the latents' mean and spread, write them into the settings, and save the weights."""
@@ -79,5 +79,5 @@ class AutoencoderStage:
 
 def scene_pixels(rng: np.random.Generator, count: int) -> Float[Tensor, "B 3 H W"]:
     """Pictures of random scenes of zero to six things, from -1 to 1."""
-    pictures = np.stack([render(random_scene(rng, int(rng.integers(0, 7)))) for _ in range(count)])
+    pictures = np.stack([render(scene) for scene in random_scenes(rng, count)])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1

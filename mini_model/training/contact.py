@@ -6,14 +6,15 @@ from PIL import Image
 
 from mini_model.data.questions import CAPTION_QUESTION
 from mini_model.data.scenes import random_scene
+from mini_model.model.answers import answer
 from mini_model.model.attention import Cache
 from mini_model.model.checkpoint import marks_of
 from mini_model.model.flow import Guidance
-from mini_model.model.generate import decode_tokens, draw, feed, greedy, seen_segment, write
-from mini_model.model.pictures import to_picture, to_pixels
+from mini_model.model.generate import decode_tokens, draw, feed
+from mini_model.model.pictures import sheet, to_pixels
 from mini_model.model.sequence import Text
 from mini_model.model.unified import UnifiedModel
-from mini_model.model.words import ids_of, text_of
+from mini_model.model.words import ids_of
 from mini_model.world.reading import read_scene
 from mini_model.world.render import render
 
@@ -34,16 +35,12 @@ def contact_sheet(model: UnifiedModel, seed: int = 0, steps: int = 16) -> Image.
         len(PROMPTS), side * side, model.config.patch_channels, generator=torch.Generator().manual_seed(seed)
     )
     *_, tokens = draw(model, [context, empty], noise, grid, marks, steps, 2.0, Guidance(text=3.0, interval=(0.0, 1.0)))
-    pixels = decode_tokens(model, tokens, grid)
-    return to_picture(torch.cat(list(pixels), dim=2))
+    return sheet(decode_tokens(model, tokens, grid))
 
 
 def seeing_sheet(model: UnifiedModel, seed: int = 0, longest: int = 80) -> Image.Image:
     """Eight pictures above; below, each drawn again from the words in which the model described it."""
-    rng, marks = np.random.default_rng((seed, 7)), marks_of(model.tokenizer)
+    rng = np.random.default_rng((seed, 7))
     shown = [to_pixels(render(random_scene(rng, count))) for count in (1, 1, 2, 2, 3, 3, 4, 5)]
-    question, cache = Text(ids_of(model.tokenizer, CAPTION_QUESTION)), Cache.empty(len(shown))
-    feed(model, cache, [[seen_segment(model, pixels), question] for pixels in shown], marks)
-    said = [text_of(model.tokenizer, ids) for ids in write(model, cache, marks, longest, greedy).ids]
-    drawn = [to_pixels(render(read_scene(words))) for words in said]
-    return to_picture(torch.cat([torch.cat(row, dim=2) for row in (shown, drawn)], dim=1))
+    said, *_ = answer(model, shown, [CAPTION_QUESTION] * len(shown), longest)
+    return sheet(shown, [to_pixels(render(read_scene(words))) for words in said])

@@ -2,8 +2,8 @@
 
 BAGEL's vision encoder was trained on billions of captioned pictures before the rest began. Here a small head asks the
 encoder at once for all that the drawn world knows of a picture: what is at each place, in which colour and size. That
-is some twenty answers a picture and no words, so it learns from a hundred times more pictures than questions could
-show it. The head is thrown away; the encoder and the connector stay.
+is some fifteen answers a picture and no words, so it learns from a hundred times as many pictures a minute as
+questions could show it. The head is thrown away; the encoder and the connector stay.
 
 Letters in shapes:  B pictures   n patches of a picture   W width   K numbers that are read at a place
 """
@@ -17,19 +17,17 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from mini_model.data.scenes import random_scene
+from mini_model.data.scenes import HUES, random_scenes
 from mini_model.model.checkpoint import save
-from mini_model.model.pictures import patchify, places, to_picture, to_pixels
+from mini_model.model.pictures import patchify, places, sheet, to_pixels
 from mini_model.model.unified import UnifiedModel
 from mini_model.training.profiles import Profile
 from mini_model.world.render import render
 from mini_model.world.scene import Scene, Thing
-from mini_model.world.things import COLORS, PLACES, SIZES, THINGS
+from mini_model.world.things import PLACES, SIZES, THINGS
 
-MOST = 6  # things in a picture
-NAMES = [None, *THINGS]  # what may be at a place; None: nothing
-HUES, BIG = list(COLORS), list(SIZES)
-PARTS = (len(NAMES), len(HUES), len(BIG))  # how the numbers read at a place are divided
+NAMES, EXTENTS = [None, *THINGS], list(SIZES)  # what may be at a place (None: nothing), and how big
+PARTS = (len(NAMES), len(HUES), len(EXTENTS))  # how the numbers read at a place are divided
 NOT_THERE = -100  # colour and size of nothing: not asked
 
 Batch = tuple[Float[Tensor, "B n pixels"], Int[Tensor, "3 B 9"]]
@@ -85,15 +83,14 @@ class VisionStage:
         scenes, (patches, _) = self._seen(np.random.default_rng((self.seed, 6)), 8)
         found = self.model(patches, self.at.to(patches.device)).split(PARTS, dim=-1)
         read = [scene_of(*(part[i].argmax(-1).tolist() for part in found), scenes[i].background) for i in range(8)]
-        rows = [torch.cat([to_pixels(render(scene)) for scene in row], dim=2) for row in (scenes, read)]
-        return to_picture(torch.cat(rows, dim=1))
+        return sheet(*([to_pixels(render(scene)) for scene in row] for row in (scenes, read)))
 
     def save(self, out: Path) -> None:
         """Write a model folder whose eyes are open and whose other weights are as they were."""
         save(self.unified, out / "model")
 
     def _seen(self, rng: np.random.Generator, count: int) -> tuple[list[Scene], Batch]:
-        scenes = [random_scene(rng, int(rng.integers(0, MOST + 1))) for _ in range(count)]
+        scenes = random_scenes(rng, count)
         patches = torch.stack([patchify(to_pixels(render(scene)), self.patch) for scene in scenes])
         wanted = torch.tensor([what_is_where(scene) for scene in scenes]).permute(2, 0, 1)
         device = next(self.model.parameters()).device
@@ -102,11 +99,11 @@ class VisionStage:
 
 def what_is_where(scene: Scene) -> list[tuple[int, int, int]]:
     """For each place in reading order: the number of the name, the colour and the size of what is there."""
-    held = {t.place: (NAMES.index(t.name), HUES.index(t.color), BIG.index(t.size)) for t in scene.things}
+    held = {t.place: (NAMES.index(t.name), HUES.index(t.color), EXTENTS.index(t.size)) for t in scene.things}
     return [held.get(place, (0, NOT_THERE, NOT_THERE)) for place in PLACES]
 
 
 def scene_of(names: list[int], hues: list[int], sizes: list[int], background: str) -> Scene:
     """The scene that was read: the inverse of `what_is_where`."""
     rows = zip(PLACES, names, hues, sizes, strict=True)
-    return Scene(tuple(Thing(NAMES[n], HUES[h], place, BIG[s]) for place, n, h, s in rows if n), background)
+    return Scene(tuple(Thing(NAMES[n], HUES[h], place, EXTENTS[s]) for place, n, h, s in rows if n), background)

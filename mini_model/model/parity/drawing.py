@@ -86,7 +86,7 @@ def _velocity(golden: Golden, contexts: Contexts, x: Tensor, grid: tuple, time: 
     """The velocity of one picture under one setting."""
     guidance = guidance_of(name, golden.facts.get("runs", {}).get(name, {}))
     at = places_of(contexts.model, grid)
-    return guided_velocity(contexts.model, contexts.branches(), x[None], at, time, contexts.marks, guidance)[0]
+    return guided_velocity(contexts.model, contexts.branches(), x[None], at, time, contexts.marks, guidance, {})[0]
 
 
 def _check_contexts(golden: Golden, contexts: Contexts, grid: tuple[int, int], label: str) -> None:
@@ -136,7 +136,7 @@ def _check_branches(
         golden.check(f"{start}raw.{name}", v[0], label=label)
     laid = Laid([[Noised(x, at, time)]], contexts.marks, contexts.main.positions.tolist())
     golden.check(f"{start}embeds", laid.in_order(model.embed(laid.batch)), label=label)
-    last = torch.cat(model.hidden(laid.batch, [contexts.main]))
+    last = torch.cat(model.hidden(laid.batch, contexts.main))
     golden.check(f"{start}last_hidden", laid.in_order(last), label=label)
 
 
@@ -153,9 +153,9 @@ def check_walk(golden: Golden, model: UnifiedModel) -> None:
         golden.check(f"{name}.timesteps", times)
         golden.check(f"{name}.x", torch.cat(walk[:-1]))
         golden.check(f"{name}.final", walk[-1][0])
-        at = places_of(model, grid)
+        at, canvases = places_of(model, grid), {}
         v = [
-            guided_velocity(model, contexts.branches(), x, at, float(t), contexts.marks, guidance)
+            guided_velocity(model, contexts.branches(), x, at, float(t), contexts.marks, guidance, canvases)
             for x, t in zip(walk, times, strict=False)
         ]
         golden.check(f"{name}.v", torch.cat(v))

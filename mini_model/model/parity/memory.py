@@ -65,7 +65,7 @@ def read_step(golden: Golden, model: UnifiedModel, cache: Cache, step: dict, nam
             golden.check(f"{name}.in.padded_images", pad_together(pictures), label=label)
     with torch.no_grad(), outputs_of(model.language_model.model.layers) as layers:
         embedded = laid.in_order(model.embed(laid.batch))
-        last = laid.in_order(torch.cat(model.hidden(laid.batch, [cache], keep=True)))
+        last = laid.in_order(torch.cat(model.hidden(laid.batch, cache, keep=True)))
     if f"{name}.last_hidden" in golden:
         golden.check(f"{name}.embeds", embedded, label=label)
         golden.check(f"{name}.last_hidden", last, label=label)

@@ -85,6 +85,7 @@ class _Latents:
         self.shift = shift_of(golden, model)
 
     def take(self, picture: Tensor, drawn: bool) -> Clean | Noised:
+        """The next picture's latents: as they are, or mixed with their noise at their time."""
         tokens = next(self.tokens)
         clean = clean_segment(self.model, tokens, latent_grid(self.model, *picture.shape[1:]))
         mine = slice(self.used, self.used + len(tokens))
