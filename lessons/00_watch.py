@@ -348,9 +348,9 @@ for prompt, step in own.items():
 #
 # ## What you have
 #
-# You have watched one model plan, paint, criticise and repaint; held its pictures against a judge that
-# cannot be talked round; compared with the same model painting at once; and tried whether the criticism
-# matters.
+# You have watched one model plan, paint and speak about its own drafts; held its pictures against a judge that
+# cannot be talked round; compared with the same model painting at once; and tried whether its criticism finds
+# a spoilt draft.
 #
 # Read on: [the method's paper](https://arxiv.org/abs/2604.04746) ·
 # [BAGEL](https://github.com/ByteDance-Seed/Bagel) ·
