@@ -5,6 +5,7 @@ stroke  placed prompt on an empty page -> picture   [Words] [Draw]
 edit    picture, instruction -> picture             [Have] [Look] [Words] [Draw]
 see     picture, questions -> answers               [Look] [Words] [Words with loss] [Words] [Words with loss] ...
 read    description, questions -> answers           [Words] [Words] [Words with loss] ...
+imagine prompt -> a scene that fulfils it, in words [Words] [Words with loss] ...
 know    a few facts, as text alone                  [Words with loss] ...
 """
 
@@ -12,29 +13,28 @@ import numpy as np
 
 from mini_model.data.edits import first_stroke, random_edit
 from mini_model.data.parts import Draw, Have, Look, Part, Words
-from mini_model.data.questions import CAPTION_QUESTION, QUESTION_KINDS, ask, caption
+from mini_model.data.questions import CAPTION_QUESTION, caption, examine
 from mini_model.data.requests import random_request
-from mini_model.data.scenes import pick, random_nudge, random_scene
+from mini_model.data.scenes import by_share, pick, random_nudge, random_scene, scene_of_few
 from mini_model.world.facts import FACTS
 from mini_model.world.prompts import OPENINGS
 from mini_model.world.render import render
 from mini_model.world.scene import Scene
 
 # lesson -> share of the samples
-SHARES = {"draw": 0.38, "stroke": 0.03, "edit": 0.30, "see": 0.17, "read": 0.07, "know": 0.05}
+SHARES = {"draw": 0.35, "stroke": 0.02, "edit": 0.23, "see": 0.24, "read": 0.06, "imagine": 0.05, "know": 0.05}
 # what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along
-SHARES_OF_WORDS = {"see": 0.5, "read": 0.35, "know": 0.15}
+SHARES_OF_WORDS = {"see": 0.5, "read": 0.25, "imagine": 0.1, "know": 0.15}
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
-QUESTIONS, FACTS_TOLD = 3, 4  # in one sample, so that a picture pays for its tokens
+IMAGINED, FACTS_TOLD = 3, 4  # in one sample
 MOST = 5  # things in a picture that is asked about
-CAPTION = 0.6  # of the pictures are described as a whole after the questions, never before: it would answer them
+FEW = 0.4  # of the pictures that are asked about show several things of one name
+DESCRIBED = 0.5  # of the pictures are described as a whole and not asked about further: that would be answered
 
 
 def base_sample(rng: np.random.Generator, lesson: str | None = None, shares: dict[str, float] = SHARES) -> list[Part]:
     """One sample of a lesson, or of a lesson drawn by its share."""
-    lesson = lesson or list(shares)[rng.choice(len(shares), p=list(shares.values()))]
-    makers = {"draw": _draw, "stroke": _stroke, "edit": _edit, "see": _see, "read": _read, "know": _know}
-    return makers[lesson](rng)
+    return LESSONS[lesson or by_share(rng, shares)](rng)
 
 
 def _words(rng: np.random.Generator, text: str) -> list[Part]:
@@ -59,8 +59,8 @@ def _edit(rng: np.random.Generator) -> list[Part]:
 
 
 def _see(rng: np.random.Generator) -> list[Part]:
-    scene = random_scene(rng, int(rng.integers(0, MOST + 1)))
-    return [Look(render(scene)), *_asked(rng, scene, CAPTION)]
+    scene = _shown(rng, int(rng.integers(0, MOST + 1)))
+    return [Look(render(scene)), *_asked(rng, scene)]
 
 
 def _read(rng: np.random.Generator) -> list[Part]:
@@ -69,17 +69,27 @@ def _read(rng: np.random.Generator) -> list[Part]:
     To answer, words must be found again further up and copied, as every plan copies from its prompt. A model that
     has not learnt this from text alone, as large language models have, binds colours to the wrong things.
     """
-    scene = random_scene(rng, int(rng.integers(1, MOST + 1)))
-    return [Words(scene.describe()), *_asked(rng, scene, 1.0)]
+    scene = _shown(rng, int(rng.integers(1, MOST + 1)))
+    return [Words(scene.describe()), *_asked(rng, scene)]
 
 
-def _asked(rng: np.random.Generator, scene: Scene, described: float) -> list[Part]:
-    """Questions about a scene with their answers, and a description of all of it as often as `described` says."""
-    kinds = [QUESTION_KINDS[i] for i in rng.permutation(len(QUESTION_KINDS))[:QUESTIONS]]
-    asked = [ask(scene, kind, rng) for kind in kinds]
-    if rng.random() < described:
-        asked.append((CAPTION_QUESTION, caption(scene)))
+def _shown(rng: np.random.Generator, count: int) -> Scene:
+    return scene_of_few(rng, count) if rng.random() < FEW else random_scene(rng, count)
+
+
+def _asked(rng: np.random.Generator, scene: Scene) -> list[Part]:
+    """A scene described as a whole, or asked about bit by bit."""
+    asked = [(CAPTION_QUESTION, caption(scene))] if rng.random() < DESCRIBED else examine(scene, rng)
     return [part for question, answer in asked for part in (Words(question), Words(answer, loss=True))]
+
+
+def _imagine(rng: np.random.Generator) -> list[Part]:
+    """Where things could stand that are asked for: what left, above and three mean, without a picture."""
+    parts: list[Part] = []
+    for request in (random_request(rng) for _ in range(IMAGINED)):
+        scene = request.fulfil(rng)
+        parts += [Words(request.sentence(pick(rng, list(OPENINGS)))), Words(scene.describe(), loss=True)]
+    return parts
 
 
 def _know(rng: np.random.Generator) -> list[Part]:
@@ -90,3 +100,14 @@ def _know(rng: np.random.Generator) -> list[Part]:
 def statement(phrasing: str, answer: str) -> str:
     """A fact as a sentence: 'the tree in autumn is an orange tree'."""
     return f"{phrasing} is {answer}"
+
+
+LESSONS = {
+    "draw": _draw,
+    "stroke": _stroke,
+    "edit": _edit,
+    "see": _see,
+    "read": _read,
+    "imagine": _imagine,
+    "know": _know,
+}

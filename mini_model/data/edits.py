@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mini_model.data.scenes import HUES, pick, random_background, random_nudge, random_scene, random_thing
+from mini_model.data.scenes import HUES, by_share, pick, random_background, random_nudge, random_scene, random_thing
 from mini_model.world.prompts import (
     instruction_add,
     instruction_move,
@@ -15,13 +15,12 @@ from mini_model.world.scene import Scene, Thing
 
 # kind of edit -> share of the edits
 SHARES = {"add": 0.55, "recolor": 0.14, "swap": 0.09, "remove": 0.12, "move": 0.06, "resize": 0.04}
-KINDS, WEIGHTS = list(SHARES), np.array(list(SHARES.values()))
 MOST = 5  # things in a scene that is edited
 
 
 def random_edit(rng: np.random.Generator) -> tuple[Scene, str, Scene]:
     """A scene, one instruction, and the scene after it."""
-    kind = KINDS[rng.choice(len(KINDS), p=WEIGHTS / WEIGHTS.sum())]
+    kind = by_share(rng, SHARES)
     if kind == "add":
         before = random_scene(rng, int(rng.integers(0, MOST)))
         thing = random_thing(rng, pick(rng, before.free_places()))

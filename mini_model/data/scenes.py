@@ -16,6 +16,12 @@ def pick(rng: np.random.Generator, options: list):
     return options[rng.integers(len(options))]
 
 
+def by_share(rng: np.random.Generator, shares: dict[str, float]) -> str:
+    """One of the keys, each as often as its share of the sum."""
+    weights = np.array(list(shares.values()))
+    return list(shares)[rng.choice(len(shares), p=weights / weights.sum())]
+
+
 def random_thing(rng: np.random.Generator, place: str | None = None, **fixed: str) -> Thing:
     """A thing of any name, colour and size at a place, set down with a slightly unsteady hand."""
     look = {
@@ -46,6 +52,13 @@ def random_places(rng: np.random.Generator, count: int) -> list[str]:
 def random_scene(rng: np.random.Generator, count: int) -> Scene:
     """A scene of `count` unrelated things."""
     things = tuple(random_thing(rng, place) for place in random_places(rng, count))
+    return Scene(things, random_background(rng))
+
+
+def scene_of_few(rng: np.random.Generator, count: int, names: int = 2) -> Scene:
+    """A scene of `count` things that share a few names between them, so that there is something to count."""
+    few = [NAMES[i] for i in rng.permutation(len(NAMES))[:names]]
+    things = tuple(random_thing(rng, place, name=pick(rng, few)) for place in random_places(rng, count))
     return Scene(things, random_background(rng))
 
 

@@ -32,6 +32,17 @@ from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import PLACES
 
 PLANNED_FACTS = [fact for fact in FACTS if not held_out(fact)]
+# kind of request -> share; what depends on the step before it (relations, counts) more often than what does not
+REQUESTS = {
+    "single": 0.05,
+    "color": 0.06,
+    "two": 0.10,
+    "two colors": 0.12,
+    "relation": 0.32,
+    "count": 0.12,
+    "three": 0.15,
+    "count and one": 0.08,
+}
 SLIPS = ("color", "name", "place", "missing", "extra", "lost")
 
 
@@ -40,7 +51,7 @@ class Mix:
     """How trajectories are made; every share can be turned."""
 
     facts: float = 0.2  # of the prompts ask for something that must be inferred
-    slips: float = 0.3  # of the drafts are wrong, and mended
+    slips: float = 0.5  # of the drafts are wrong, and mended; with few of them, to say "right" unseen is a good guess
     detours: float = 0.06  # of the strokes change, swap or remove instead of adding (0: additive only)
     forget: float = 0.15  # of the trajectories lose one text, so that guidance has something to push from
     learn_slips: bool = False  # whether the wrong drafts themselves are learnt
@@ -54,7 +65,7 @@ def random_trajectory(rng: np.random.Generator, mix: Mix) -> Trajectory:
         phrasing = fact.phrasings[rng.integers(2)]  # the third wording is kept for the tests
         thing = Thing(fact.name, fact.color, pick(rng, list(PLACES)), "big", random_nudge(rng))
         return _walk(rng, mix, opening.format(phrasing), Scene((thing,)), f"{phrasing} is {fact.answer}: ")
-    request = random_request(rng)
+    request = random_request(rng, shares=REQUESTS)
     return _walk(rng, mix, request.sentence(opening), request.fulfil(rng, random_nudge), "")
 
 
