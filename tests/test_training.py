@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from mini_model.data.base import SHARES, base_sample
 from mini_model.data.parts import Draw, Look, Words
 from mini_model.data.process import process_sample
-from mini_model.data.scenes import random_scene
+from mini_model.data.questions import CAPTION_QUESTION, examine
+from mini_model.data.scenes import random_scene, scene_of_few
 from mini_model.data.trajectories import Mix, random_trajectory
 from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
@@ -31,6 +32,8 @@ from mini_model.training.state import checkpoints
 from mini_model.training.vision import scene_of, what_is_where
 from mini_model.trajectory import save_many
 from mini_model.world.facts import FACTS, held_out
+from mini_model.world.reading import read_scene
+from mini_model.world.things import RELATIONS, THINGS, related
 
 HOME = Path(__file__).resolve().parent.parent
 MINI = HOME / "data_samples/weights/mini"
@@ -205,17 +208,49 @@ def test_every_base_lesson_has_something_to_learn(lesson):
         assert any(isinstance(p, Look) for p in sample) == (lesson in ("edit", "see"))
 
 
+PHRASE = r"an? [^,]*? at the (?:[a-z]+ (?:left|right|center)|center)"
+
+
 def test_what_is_read_can_be_answered_from_the_words_before_it():
-    rng = np.random.default_rng(4)
+    rng, described = np.random.default_rng(4), 0
     for _ in range(100):
         told, *asked = base_sample(rng, "read")
-        things = set(re.findall(r"an? [^,]*? at the (?:[a-z]+ (?:left|right|center)|center)", told.text))
-        described = asked[-1]
         for question, answer in zip(asked[::2], asked[1::2], strict=True):
             assert answer.loss and not question.loss
-            if question.text.startswith(("what color", "where", "what is at")) and answer.text != "nothing":
+            if question.text == CAPTION_QUESTION:
+                assert set(re.findall(PHRASE, told.text)) == set(re.findall(PHRASE, answer.text))
+                described += 1
+            elif not question.text.startswith("how many") and answer.text != "nothing":
                 assert answer.text in told.text
-        assert things == set(re.findall(r"an? [^,]*? at the (?:[a-z]+ (?:left|right|center)|center)", described.text))
+    assert 30 < described < 70
+
+
+def test_no_question_about_a_picture_answers_another():
+    rng = np.random.default_rng(6)
+    for scene in (scene_of_few(rng, count % 6) for count in range(200)):
+        said = ""
+        for question, answer in examine(scene, rng):
+            place = question.removeprefix("what is at the ").removesuffix("?")
+            found = [t for t in scene.things if t.place == place or t.name in question or THINGS[t.name] in question]
+            for thing in found:  # nothing said before names what is asked for together with what was asked
+                assert f"at the {thing.place}" not in said
+                assert f"{THINGS[thing.name]} are there" not in said
+            said += f"{question} {answer} "
+
+
+def test_what_is_imagined_fulfils_what_was_asked_for():
+    rng = np.random.default_rng(7)
+    for _ in range(60):
+        parts = base_sample(rng, "imagine")
+        for asked, told in zip(parts[::2], parts[1::2], strict=True):
+            scene = read_scene(told.text)
+            assert told.loss and scene.describe() == told.text
+            for relation in RELATIONS:
+                if f" {relation} " in asked.text:
+                    first, second = asked.text.split(f" {relation} ")
+                    name, other = first.split()[-1], re.split(r" (?:on|and) |,", second)[0].split()[-1]
+                    spots = {thing.name: thing.place for thing in scene.things}
+                    assert related(spots[name], relation, spots[other])
 
 
 def test_what_the_encoder_is_asked_is_what_the_picture_shows():

@@ -22,14 +22,14 @@ from mini_model.world.render import render
 from mini_model.world.scene import Scene
 
 # lesson -> share of the samples
-SHARES = {"draw": 0.35, "stroke": 0.02, "edit": 0.23, "see": 0.24, "read": 0.06, "imagine": 0.05, "know": 0.05}
+SHARES = {"draw": 0.22, "stroke": 0.02, "edit": 0.16, "see": 0.38, "read": 0.14, "imagine": 0.03, "know": 0.05}
 # what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along
 SHARES_OF_WORDS = {"see": 0.5, "read": 0.25, "imagine": 0.1, "know": 0.15}
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
 IMAGINED, FACTS_TOLD = 3, 4  # in one sample
 MOST = 5  # things in a picture that is asked about
 FEW = 0.4  # of the pictures that are asked about show several things of one name
-DESCRIBED = 0.5  # of the pictures are described as a whole and not asked about further: that would be answered
+DESCRIBED = 0.25  # of the pictures are described as a whole and not asked about further: that would be answered
 
 
 def base_sample(rng: np.random.Generator, lesson: str | None = None, shares: dict[str, float] = SHARES) -> list[Part]:

@@ -51,7 +51,7 @@ class Mix:
     """How trajectories are made; every share can be turned."""
 
     facts: float = 0.2  # of the prompts ask for something that must be inferred
-    slips: float = 0.5  # of the drafts are wrong, and mended; with few of them, to say "right" unseen is a good guess
+    slips: float = 0.4  # of the drafts are wrong, and mended; with few of them, to say "right" unseen is a good guess
     detours: float = 0.06  # of the strokes change, swap or remove instead of adding (0: additive only)
     forget: float = 0.15  # of the trajectories lose one text, so that guidance has something to push from
     learn_slips: bool = False  # whether the wrong drafts themselves are learnt

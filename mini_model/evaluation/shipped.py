@@ -57,14 +57,14 @@ def measure(out: Path = FILE, seeds: int = 4, limit: int | None = None) -> list[
     """Run every evaluation, write the figures to `out`, and return them."""
     figures: list[Figure] = []
     for run in RUNS:
-        answer, seconds = _answer(run, seeds, limit)
+        answer, seconds = answer_of(run, seeds, limit)
         figures += figures_of(answer, run.name, seconds)
         print(f"{run.name}, {run.bench} {run.split}: {answer['overall']:.3f}")
     write_results(out, figures)
     return figures
 
 
-def _answer(run: Run, seeds: int, limit: int | None) -> tuple[dict, float]:
+def answer_of(run: Run, seeds: int, limit: int | None = None) -> tuple[dict, float]:
     """The answer of one evaluation and its seconds, from disk when these very weights were asked before."""
     key = f"{run.bench}-{run.split}-{run.strategy}-{fingerprint(run.model)}-{seeds}-{limit}"
     path = DONE / f"{key}.json"

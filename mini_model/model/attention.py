@@ -13,7 +13,8 @@ from torch.nn.functional import scaled_dot_product_attention
 
 Queries = Float[Tensor, "R Q H D"]
 Keys = Float[Tensor, "R K J D"]
-Longer = Float[Tensor, "R longer J D"]
+Memory = Float[Tensor, "R slots both D"]
+Slots = tuple[Int[Tensor, "R 1"], Int[Tensor, "R Q"]]  # row and column
 
 
 @dataclass
@@ -26,9 +27,7 @@ class Cache:
 
     lengths: Int[Tensor, "R"]
     positions: Int[Tensor, "R"]
-    keys: list[Keys] = field(default_factory=list)
-    values: list[Keys] = field(default_factory=list)
-    scratch: int = 0  # slots behind the longest row that belong to this cache alone and hold nothing
+    layers: list[Memory] = field(default_factory=list)  # of each layer the keys, then the values, of every slot
 
     @classmethod
     def empty(cls, rows: int, device: torch.device | str = "cpu") -> "Cache":
@@ -36,81 +35,60 @@ class Cache:
         zeros = torch.zeros(rows, dtype=torch.long, device=device)
         return cls(zeros, zeros.clone())
 
+    @property
+    def known(self) -> int:
+        """Slots of the longest row that hold something."""
+        return int(self.lengths.max()) if self.layers else 0
+
     def mark(self) -> tuple[Int[Tensor, "R"], Int[Tensor, "R"]]:
         """Where the rows stand now; `at` turns it into a view that has forgotten all that came later."""
         return self.lengths.clone(), self.positions.clone()
 
     def at(self, mark: tuple[Int[Tensor, "R"], Int[Tensor, "R"]]) -> "Cache":
         """The same memory as it stood at `mark`; nothing is copied."""
-        return Cache(mark[0].clone(), mark[1].clone(), list(self.keys), list(self.values))
+        return Cache(mark[0].clone(), mark[1].clone(), list(self.layers))
 
     def rows(self, index: Int[Tensor, "n"]) -> "Cache":
         """The memory of some rows, copied, in the order of `index`."""
-        return Cache(
-            self.lengths[index],
-            self.positions[index],
-            [k[index] for k in self.keys],
-            [v[index] for v in self.values],
-        )
+        return Cache(self.lengths[index], self.positions[index], [layer[index] for layer in self.layers])
 
     @classmethod
     def joined(cls, caches: Sequence["Cache"], room: int) -> "Cache":
-        """The memories of several caches as the rows of one, copied, with `room` slots behind the longest.
-
-        That room is for what is looked at and not kept: a picture being drawn, whose keys change at every step.
-        """
-        lengths = torch.cat([cache.lengths for cache in caches])
-        joined = cls(lengths, torch.cat([cache.positions for cache in caches]), scratch=room)
-        known = int(lengths.max())
-        full = next((cache for cache in caches if cache.keys), None)
-        for mine, name in ((joined.keys, "keys"), (joined.values, "values")):
-            for layer, like in enumerate(getattr(full, name) if full else []):
-                store = like.new_zeros(len(lengths), known + room, *like.shape[2:])
-                for cache, rows in zip(caches, store.split([len(cache.lengths) for cache in caches]), strict=True):
-                    part = getattr(cache, name)[layer][:, :known] if cache.keys else like[:0, :0]
-                    rows[: len(part), : part.shape[1]] = part
-                mine.append(store)
+        """The memories of several caches as the rows of one, copied, with `room` slots behind the longest."""
+        counts = [len(cache.lengths) for cache in caches]
+        joined = cls(torch.cat([c.lengths for c in caches]), torch.cat([c.positions for c in caches]))
+        known, full = int(joined.lengths.max()), next((cache for cache in caches if cache.layers), joined)
+        for number, like in enumerate(full.layers):
+            store = like.new_zeros(sum(counts), known + room, *like.shape[2:])
+            for cache, rows in zip(caches, store.split(counts), strict=True):
+                if cache.layers:
+                    part = cache.layers[number][:, :known]
+                    rows[:, : part.shape[1]] = part
+            joined.layers.append(store)
         return joined
 
-    def recall(self, layer: int, known: int, keys: Keys, values: Keys) -> tuple[Longer, Longer]:
-        """A layer's first `known` keys and values with new ones behind them, which are not kept."""
-        both = []
-        for store, new in ((self.keys[layer], keys), (self.values[layer], values)):
-            if new.shape[1] <= self.scratch:
-                store[:, known : known + new.shape[1]] = new
-                both.append(store[:, : known + new.shape[1]])
-            else:
-                both.append(torch.cat([store[:, :known], new], dim=1))
-        return both[0], both[1]
+    def slots(self, count: int) -> Slots:
+        """Where `count` new tokens of each row go: behind the row's own end. The same for every layer."""
+        column = self.lengths[:, None] + torch.arange(count, device=self.lengths.device)
+        return torch.arange(len(column), device=column.device)[:, None], column
 
-    def put(self, index: Int[Tensor, "n"], part: "Cache") -> None:
-        """Write the memory of some rows back, after they went on alone."""
-        for mine, theirs in ((self.keys, part.keys), (self.values, part.values)):
-            for layer, tensor in enumerate(theirs):
-                if layer == len(mine):
-                    mine.append(tensor.new_zeros(len(self.lengths), *tensor.shape[1:]))
-                mine[layer] = _with_room(mine[layer], tensor.shape[1])
-                mine[layer][index, : tensor.shape[1]] = tensor
-        self.lengths[index], self.positions[index] = part.lengths, part.positions
+    def put(self, layer: int, new: Memory, slots: Slots, end: int) -> Memory:
+        """Write a layer's new keys and values into their slots; returns the first `end` slots, old and new.
 
-    def append(self, layer: int, keys: Keys, values: Keys) -> None:
-        """Store a layer's new keys and values behind each row's own end; `advance` says how many count."""
-        if layer == len(self.keys):
-            self.keys.append(keys.new_zeros(len(keys), 0, *keys.shape[2:]))
-            self.values.append(values.new_zeros(len(values), 0, *values.shape[2:]))
-        end = int((self.lengths + keys.shape[1]).max())
-        column = self.lengths[:, None] + torch.arange(keys.shape[1], device=keys.device)
-        row = torch.arange(len(keys), device=keys.device)[:, None]
-        for store, new in ((self.keys, keys), (self.values, values)):
-            store[layer] = _with_room(store[layer], end)
-            store[layer][row, column] = new
+        They count as known once `advance` says so; what is written and not counted is written over.
+        """
+        if layer == len(self.layers):
+            self.layers.append(new.new_zeros(len(new), 0, *new.shape[2:]))
+        self.layers[layer] = _with_room(self.layers[layer], end)
+        self.layers[layer][slots] = new
+        return self.layers[layer][:, :end]
 
     def advance(self, used: Int[Tensor, "R"], positions: Int[Tensor, "R"]) -> None:
-        """Count what `append` stored as known, once every layer has stored it."""
+        """Count what `put` wrote as known, once every layer has written it."""
         self.lengths, self.positions = self.lengths + used, positions.clone()
 
 
-def _with_room(store: Keys, needed: int) -> Float[Tensor, "R room J D"]:
+def _with_room(store: Memory, needed: int) -> Memory:
     """The store, grown by half when it is too short, so that growing stays rare."""
     if store.shape[1] >= needed:
         return store
@@ -120,25 +98,32 @@ def _with_room(store: Keys, needed: int) -> Float[Tensor, "R room J D"]:
     return grown
 
 
+def additive(mask: Bool[Tensor, "R Q K"], like: Tensor) -> Float[Tensor, "R Q K"]:
+    """A mask as what is added to the scores: nothing where a query may look, the lowest number where it may not."""
+    device = like.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else like.dtype
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, torch.finfo(dtype).min)
+
+
 def attend(
-    queries: Queries, keys: Keys, values: Keys, mask: Bool[Tensor, "R Q K"], how: str
+    queries: Queries, keys: Keys, values: Keys, bias: Float[Tensor, "R Q K"], how: str
 ) -> Float[Tensor, "R Q H D"]:
     """Each query takes a weighted mean of the values it may see; heads share keys and values in groups.
 
-    `explicit` is softmax written out: on a CPU its backward is about twice as fast as that of `sdpa`.
+    bias: a mask made `additive`. `explicit` is softmax written out: on a CPU its backward is about twice as fast as
+    that of `sdpa`.
     """
     q, k, v = (x.transpose(1, 2) for x in (queries, keys, values))
     if how == "flex":
-        return _flex(q, k, v, mask).transpose(1, 2)
+        return _flex(q, k, v, bias == 0).transpose(1, 2)
     if how == "sdpa":
         grouped = q.shape[1] != k.shape[1]
-        return scaled_dot_product_attention(q, k, v, mask[:, None], enable_gqa=grouped).transpose(1, 2)
+        return scaled_dot_product_attention(q, k, v, bias[:, None], enable_gqa=grouped).transpose(1, 2)
     rows, heads, length, width = q.shape
     groups = k.shape[1]
     # (R H Q D) -> (R J H/J*Q D): the heads that share a key stand one after another, so keys are not repeated
     q = (q * width**-0.5).reshape(rows, groups, heads // groups * length, width)
     scores = (q @ k.transpose(-1, -2)).reshape(rows, heads, length, -1)
-    bias = torch.zeros_like(mask, dtype=scores.dtype).masked_fill_(~mask, torch.finfo(scores.dtype).min)
     with torch.autocast(scores.device.type, enabled=False):  # it would widen the scores and narrow them again
         weights = torch.softmax(scores.add_(bias[:, None]), dim=-1)
     mixed = weights.reshape(rows, groups, heads // groups * length, -1) @ v

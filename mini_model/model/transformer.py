@@ -8,20 +8,23 @@ Upstream: `modeling/bagel/qwen2_navit.py`, whose parameter names these are.
 Letters in shapes:  N tokens   U of them und's   G gen's   W width   R rows   L slots in a row   D numbers per head
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad, rms_norm, silu
 from transformers import Qwen2Config
-from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding, rotate_half
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
 
-from mini_model.model.attention import Cache, attend
+from mini_model.model.attention import Cache, Slots, additive, attend
 from mini_model.model.sequence import Packed
 
 EXPERTS = ("", "_moe_gen")  # the suffix of each expert's parameters: understanding, generation
 Tokens = Float[Tensor, "N W"]
+Made = TypeVar("Made")
 ALIKE = 0.85  # how long a row must be, against the longest, to be worked on beside it
 KEPT_TOGETHER = 2**21  # most weights that are kept a second time, side by side, to paint faster
 
@@ -38,9 +41,9 @@ class Route:
     cos: Float[Tensor, "N 1 D"]
     sin: Float[Tensor, "N 1 D"]
     cache: Cache | None  # what each row remembers; none in training
-    mask: Bool[Tensor, "R L K"]  # what each slot sees of what its row remembers, then of the batch
+    slots: Slots | None  # where in the cache the batch's keys and values go
+    bias: Float[Tensor, "R L K"]  # what each slot sees: of the cache, where there is one, else of the batch
     spans: list[tuple[int, int, int]]  # without a cache: rows of about one length, to be worked on together
-    keep: bool  # whether this batch is added to the cache
     how: str
 
 
@@ -64,7 +67,8 @@ def project(x: Float[Tensor, "n W"], *layers: nn.Linear) -> Float[Tensor, "n all
     """
     plain = all(type(layer) is nn.Linear for layer in layers)
     if plain and not torch.is_grad_enabled() and sum(layer.weight.numel() for layer in layers) <= KEPT_TOGETHER:
-        return linear(x, *_kept_together(layers))
+        parts = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
+        return linear(x, *kept(layers[0], "together", parts, lambda: _together(layers)))
     if plain and len(x) >= sum(layer.out_features for layer in layers):
         return linear(x, *_together(layers))
     return torch.cat([layer(x) for layer in layers], dim=-1)
@@ -76,14 +80,13 @@ def _together(layers: tuple[nn.Linear, ...]) -> tuple[Tensor, Tensor | None]:
     return torch.cat([layer.weight for layer in layers]), bias
 
 
-def _kept_together(layers: tuple[nn.Linear, ...]) -> tuple[Tensor, Tensor | None]:
-    """The same, remembered on the first layer until one of the weights is another or has changed."""
-    parts = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
+def kept(owner: nn.Module, name: str, parts: list[Tensor], make: Callable[[], Made]) -> Made:
+    """What is made of some weights, remembered on a module until one of them is another or has changed."""
     state = [(id(p), p.data_ptr(), p._version, p.dtype) for p in parts]
-    kept = layers[0].__dict__.get("_kept")
-    if kept is None or kept[0] != state:  # the parts are held too, so that no newcomer can take over their ids
-        kept = layers[0].__dict__["_kept"] = (state, _together(layers), parts)
-    return kept[1]
+    found = owner.__dict__.get(f"_kept_{name}")
+    if found is None or found[0] != state:  # the parts are held too, so that no newcomer can take over their ids
+        found = owner.__dict__[f"_kept_{name}"] = (state, make(), parts)
+    return found[1]
 
 
 class Attention(nn.Module):
@@ -109,8 +112,8 @@ class Attention(nn.Module):
         parts = [self._ask(x, expert) for x, expert in zip(streams, EXPERTS, strict=True) if len(x)]
         qk, v = (torch.cat(part) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
         rows = to_rows(torch.cat([rotate(qk, route).to(v.dtype), v], dim=1), route)
-        q, k, v = rows.split([self.heads, self.groups, self.groups], dim=2)
-        mixed = self._meet(q, k, v, route, layer).flatten(0, 1).flatten(1)[route.batch.slot]
+        q, kv = rows.split([self.heads, 2 * self.groups], dim=2)
+        mixed = meet(q, kv, route, layer).flatten(0, 1).flatten(1).index_select(0, route.batch.slot)
         und, gen = mixed[: route.und], mixed[route.und :]
         return self.o_proj(und), self.o_proj_moe_gen(gen) if len(gen) else gen
 
@@ -122,22 +125,25 @@ class Attention(nn.Module):
         asked = project(x, *(getattr(self, f"{name}_proj{expert}") for name in "qkv")).unflatten(
             -1, (-1, self.head_dim)
         )
-        q_norm, k_norm = getattr(self, f"q_norm{expert}"), getattr(self, f"k_norm{expert}")
-        scale = torch.cat([q_norm.weight.expand(self.heads, -1), k_norm.weight.expand(self.groups, -1)]).float()
-        qk = rms_norm(asked[:, :both].float(), (self.head_dim,), eps=q_norm.eps) * scale
+        qk = rms_norm(asked[:, :both].float(), (self.head_dim,), eps=self.q_norm.eps) * self._scale(expert)
         return qk.to(asked.dtype), asked[:, both:]
 
-    def _meet(self, q: Tensor, k: Tensor, v: Tensor, route: Route, layer: int) -> Float[Tensor, "R L H D"]:
-        """Attention within the batch, and over the cache where there is one."""
-        batch = route.batch
-        if route.cache is None:
-            return meet_at_length(q, k, v, route)
-        keys, values, known = k, v, route.mask.shape[-1] - batch.length
-        if known:
-            keys, values = route.cache.recall(layer, known, k, v)
-        if route.keep:
-            route.cache.append(layer, k, v)
-        return attend(q, keys, values, route.mask, "explicit" if route.how == "flex" else route.how)
+    def _scale(self, expert: str) -> Float[Tensor, "turning D"]:
+        """The weights of the two head norms, one row for each query head and each key head."""
+        q, k = getattr(self, f"q_norm{expert}").weight, getattr(self, f"k_norm{expert}").weight
+
+        def make() -> Tensor:
+            return torch.cat([q.expand(self.heads, -1), k.expand(self.groups, -1)]).float()
+
+        return make() if torch.is_grad_enabled() else kept(self, f"scale{expert}", [q, k], make)
+
+
+def meet(q: Tensor, kv: Tensor, route: Route, layer: int) -> Float[Tensor, "R L H D"]:
+    """Attention over the cache, to which the batch's keys and values have been added; or within the batch alone."""
+    if route.cache is None:
+        return meet_at_length(q, *kv.chunk(2, dim=2), route)
+    keys, values = route.cache.put(layer, kv, route.slots, route.bias.shape[-1]).chunk(2, dim=2)
+    return attend(q, keys, values, route.bias, "explicit" if route.how == "flex" else route.how)
 
 
 def meet_at_length(q: Tensor, k: Tensor, v: Tensor, route: Route) -> Float[Tensor, "R L H D"]:
@@ -145,7 +151,7 @@ def meet_at_length(q: Tensor, k: Tensor, v: Tensor, route: Route) -> Float[Tenso
     mixed = []
     for start, end, used in route.spans:
         part = (x[start:end, :used] for x in (q, k, v))
-        news = attend(*part, route.mask[start:end, :used, :used], route.how)
+        news = attend(*part, route.bias[start:end, :used, :used], route.how)
         mixed.append(pad(news, (0, 0, 0, 0, 0, route.batch.length - used)))
     return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
 
@@ -163,15 +169,16 @@ def spans_of(lengths: list[int]) -> list[tuple[int, int, int]]:
 
 
 def mask_over(cache: Cache, batch: Packed) -> Bool[Tensor, "R L K"]:
-    """What each slot sees: all that its row has stored, and of the batch what the batch's own mask allows."""
-    known = int(cache.lengths.max()) if cache.keys else 0
-    old = torch.arange(known, device=batch.mask.device) < cache.lengths[:, None]
-    return torch.cat([old[:, None].expand(-1, batch.length, -1), batch.mask], dim=-1)
+    """What each slot sees: all that its row has stored, and behind it of the batch what the batch's mask allows."""
+    slot = torch.arange(cache.known + batch.length, device=batch.mask.device)
+    new = (slot - cache.lengths[:, None])[:, None].expand(-1, batch.length, -1)  # a slot's place in the batch
+    inside = (new >= 0) & (new < batch.length)
+    return (new < 0) | inside & batch.mask.gather(-1, new.clamp(0, batch.length - 1))
 
 
 def rotate(x: Float[Tensor, "N heads D"], route: Route) -> Float[Tensor, "N heads D"]:
     """Turn each pair of numbers by an angle that grows with the position, so that only distances matter."""
-    return x * route.cos + rotate_half(x) * route.sin
+    return torch.addcmul(x * route.cos, x.roll(x.shape[-1] // 2, -1), route.sin)
 
 
 def to_rows(x: Float[Tensor, "N heads D"], route: Route) -> Float[Tensor, "R L heads D"]:
@@ -235,8 +242,10 @@ class Stack(nn.Module):
         """The last hidden states of the understanding tokens and of the generation tokens."""
         cos, sin = self.rotary_emb(x.float(), batch.position[None])
         und = len(x) - len(batch.latents)
+        sin[..., : sin.shape[-1] // 2] *= -1  # a pair's first number takes less of its second
+        slots = cache.slots(batch.length) if cache else None
         mask, spans = (mask_over(cache, batch), []) if cache else (batch.mask, spans_of(batch.lengths.tolist()))
-        route = Route(batch, und, cos[0, :, None], sin[0, :, None], cache, mask, spans, keep, how)
+        route = Route(batch, und, cos[0, :, None], sin[0, :, None], cache, slots, additive(mask, x), spans, how)
         streams = (x[:und], x[und:])
         for index, layer in enumerate(self.layers):
             streams = layer(streams, route, index)

@@ -8,12 +8,12 @@ Letters in shapes:  P patches of all pictures   I pictures   M most patches in o
 """
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 from transformers import SiglipVisionConfig
 
-from mini_model.model.attention import attend
+from mini_model.model.attention import additive, attend
 
 
 class EncoderLayer(nn.Module):
@@ -32,11 +32,11 @@ class EncoderLayer(nn.Module):
         )
         self.layer_norm2 = nn.LayerNorm(width, eps=config.layer_norm_eps)
 
-    def forward(self, x: Float[Tensor, "I M V"], mask: Bool[Tensor, "I M M"], how: str) -> Float[Tensor, "I M V"]:
+    def forward(self, x: Float[Tensor, "I M V"], bias: Float[Tensor, "I M M"], how: str) -> Float[Tensor, "I M V"]:
         """The patches after they have looked at each other."""
         normed = self.layer_norm1(x)
         q, k, v = (self.self_attn[f"{name}_proj"](normed).unflatten(-1, (self.heads, -1)) for name in "qkv")
-        x = x + self.self_attn["out_proj"](attend(q, k, v, mask, how).flatten(2))
+        x = x + self.self_attn["out_proj"](attend(q, k, v, bias, how).flatten(2))
         return x + self.mlp["fc2"](gelu(self.mlp["fc1"](self.layer_norm2(x)), approximate="tanh"))
 
 
@@ -70,8 +70,9 @@ class VisionTransformer(nn.Module):
         padded = x.new_zeros(*real.shape, x.shape[-1])
         padded[real] = x
         mask = real[:, None] & real[:, :, None] | torch.eye(max(counts), dtype=torch.bool, device=x.device)
+        bias = additive(mask, x)
         for layer in self.encoder["layers"]:
-            padded = layer(padded, mask, "explicit" if how == "flex" else how)
+            padded = layer(padded, bias, "explicit" if how == "flex" else how)
         return self.post_layernorm(padded[real])
 
 

@@ -120,10 +120,10 @@ def _check_lengths(golden: Golden, cache: Cache, path: tuple) -> None:
 
 def check_cache(golden: Golden, cache: Cache, name: str, label: str = "") -> None:
     """The keys and values of every layer, row behind row."""
-    for kind, stores in (("key", cache.keys), ("value", cache.values)):
-        for layer, store in enumerate(stores):
-            rows = [store[row, :length] for row, length in enumerate(cache.lengths)]
-            golden.check(f"{name}.{kind}.{layer}", torch.cat(rows), label=label)
+    for layer, store in enumerate(cache.layers):
+        rows = torch.cat([store[row, :length] for row, length in enumerate(cache.lengths)])
+        for kind, part in zip(("key", "value"), rows.chunk(2, dim=1), strict=True):
+            golden.check(f"{name}.{kind}.{layer}", part, label=label)
 
 
 def check_words(golden: Golden, model: UnifiedModel, cache: Cache, name: str, label: str = "") -> Tensor:
