@@ -22,14 +22,14 @@ from mini_model.world.render import render
 from mini_model.world.scene import Scene
 
 # lesson -> share of the samples
-SHARES = {"draw": 0.22, "stroke": 0.02, "edit": 0.16, "see": 0.38, "read": 0.14, "imagine": 0.03, "know": 0.05}
+SHARES = {"draw": 0.35, "stroke": 0.02, "edit": 0.23, "see": 0.24, "read": 0.06, "imagine": 0.05, "know": 0.05}
 # what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along
 SHARES_OF_WORDS = {"see": 0.5, "read": 0.25, "imagine": 0.1, "know": 0.15}
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
 IMAGINED, FACTS_TOLD = 3, 4  # in one sample
 MOST = 5  # things in a picture that is asked about
-FEW = 0.4  # of the pictures that are asked about show several things of one name
-DESCRIBED = 0.25  # of the pictures are described as a whole and not asked about further: that would be answered
+FEW = 0.3  # of the pictures that are asked about show several things of one name
+DESCRIBED = 0.5  # of the pictures are described as a whole and not asked about further: that would be answered
 
 
 def base_sample(rng: np.random.Generator, lesson: str | None = None, shares: dict[str, float] = SHARES) -> list[Part]:
@@ -59,7 +59,7 @@ def _edit(rng: np.random.Generator) -> list[Part]:
 
 
 def _see(rng: np.random.Generator) -> list[Part]:
-    scene = _shown(rng, int(rng.integers(0, MOST + 1)))
+    scene = _shown(rng, min(int(rng.integers(0, MOST + 3)), MOST))
     return [Look(render(scene)), *_asked(rng, scene)]
 
 
@@ -69,7 +69,7 @@ def _read(rng: np.random.Generator) -> list[Part]:
     To answer, words must be found again further up and copied, as every plan copies from its prompt. A model that
     has not learnt this from text alone, as large language models have, binds colours to the wrong things.
     """
-    scene = _shown(rng, int(rng.integers(1, MOST + 1)))
+    scene = _shown(rng, min(int(rng.integers(1, MOST + 3)), MOST))
     return [Words(scene.describe()), *_asked(rng, scene)]
 
 

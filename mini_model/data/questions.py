@@ -10,10 +10,6 @@ from mini_model.world.things import NUMBERS, PLACES, THINGS
 QUESTION_KINDS = ("what", "how many", "color", "where")
 CAPTION_QUESTION = "what is in the picture?"
 
-# how a thing is asked about: by its number, by its name (colour and place), else by its place. To find a thing by its
-# name is learnt last, far later than to tell what stands at a place, so it is asked most.
-COUNTED, FOUND = 0.3, 0.55
-
 Asked = tuple[str, str]  # a question and its answer
 
 
@@ -40,26 +36,22 @@ def ask(scene: Scene, kind: str, rng: np.random.Generator) -> Asked:
 
 
 def examine(scene: Scene, rng: np.random.Generator) -> list[Asked]:
-    """Questions about all of a scene, in any order, none of which gives the answer to another away.
+    """Many questions about one scene, in any order, none of which gives the answer to another away.
 
-    So many about one picture pay for the tokens it takes, and each of them still has to be answered by looking:
-    alike things are asked about in one way only, and a colour before the place, whose question names it.
+    They pay together for the tokens a picture takes, and each still has to be answered by looking: all go by the
+    number of things, or by their places, or by their names (a colour before the place, whose question names it).
     """
     names = [thing.name for thing in scene.things]
-    groups: list[list[Asked]] = []
-    for name in dict.fromkeys(names):
-        alike = [thing for thing in scene.things if thing.name == name]
-        dice = rng.random()
-        if dice < COUNTED:
-            groups.append([_how_many(scene, name)])
-        elif dice < COUNTED + FOUND and len(alike) == 1:
-            groups.append([_color(alike[0]), _where(alike[0])])
-        else:
-            groups += [[_what(scene, thing.place)] for thing in alike]
-    if rng.random() < 0.5:
-        groups.append([_how_many(scene, pick(rng, [name for name in THINGS if name not in names]))])
+    single = [thing for thing in scene.things if names.count(thing.name) == 1]
+    way = rng.choice(["number", "place", "name"], p=[0.3, 0.1, 0.6]) if single else rng.choice(["number", "place"])
+    if way == "name":
+        groups = [[_color(thing), _where(thing)] for thing in single]
+    elif way == "place":
+        groups = [[_what(scene, place)] for place in [*(t.place for t in scene.things), pick(rng, scene.free_places())]]
     else:
-        groups.append([_what(scene, pick(rng, scene.free_places()))])
+        absent = [name for name in THINGS if name not in names]
+        asked = [*dict.fromkeys(names), *(pick(rng, absent) for _ in range(1 + len(names) // 3))]
+        groups = [[_how_many(scene, name)] for name in dict.fromkeys(asked)]
     return [asked for i in rng.permutation(len(groups)) for asked in groups[i]]
 
 
