@@ -263,46 +263,58 @@ strip(direct[(failed or list(TASKS))[0]])
 # ## 0.7 Break it on purpose
 #
 # Is it really the *criticism* that mends a picture, or does painting once more help by itself? We take the
-# pictures that the judge accepted, give one thing a false colour, and lay them before the painter as its own
-# drafts. It goes on in two ways: with its own reflection, and, as a **negative control**, with the
-# instruction that it wrote for *another* picture.
+# stories that ended well and spoil their last draft in two ways: the new thing is *left out*, or the oldest
+# thing gets a *false colour*. The painter goes on by its own reflection, and, as a **negative control**, by the
+# one that it wrote for *another* picture.
 #
-# **Predict** both counts before you run the cell.
+# **Predict** the three counts of mended pictures before you run the last cell.
 
 
 # %%
-def spoil(picture):
-    """The picture with its first thing in a false colour."""
-    scene = see(np.asarray(picture))
+def left_out(told):
+    """The picture before the last stroke, as if that stroke had left no mark."""
+    return told.steps[-2].refinement or told.steps[-2].draft
+
+
+def false_color(told):
+    """The final picture with its first thing in a false colour."""
+    scene = see(np.asarray(told.final))
     first = scene.things[0]
     return render(scene.swap(first, replace(first, color="green" if first.color != "green" else "purple")))
 
 
-def go_on(prompt, reflection):
-    """The painter's next step after a spoilt draft, under this reflection; 'none' lets it reflect itself."""
+NOT_YET = Reflection(verdict="none")
+
+
+def go_on(prompt, draft, reflection=NOT_YET):
+    """The last step again from a spoilt draft: by this reflection, or by the painter's own."""
     told = stories[prompt]
-    last = max(number for number, step in enumerate(told.steps) if step.plan.instruction)
-    step = Step(plan=told.steps[last].plan, draft=spoil(told.final), reflection=reflection)
-    start = Trajectory(prompt=prompt, steps=[*told.steps[:last], step], final=step.draft)
+    step = Step(plan=told.steps[-1].plan, draft=draft, reflection=reflection)
+    start = Trajectory(prompt=prompt, steps=[*told.steps[:-1], step], final=step.draft)
     for event in painter.paint(prompt, start=start):
         if event.kind in ("refinement", "done"):
             return event.trajectory.steps[len(start.steps) - 1]
 
 
 # %%
-good = [prompt for prompt in TASKS if accepted(stories[prompt].final, prompt)]
-own = {prompt: go_on(prompt, Reflection(verdict="none")) for prompt in good}
+good = [p for p in TASKS if accepted(stories[p].final, p) and len(stories[p].steps) > 1]
 others = dict(zip(good, good[1:] + good[:1], strict=True))  # each gets its neighbour's criticism
-foreign = {prompt: go_on(prompt, own[others[prompt]].reflection) for prompt in good}
-for name, made in (("own criticism", own), ("another picture's", foreign)):
+own = {prompt: go_on(prompt, left_out(stories[prompt])) for prompt in good}
+foreign = {p: go_on(p, left_out(stories[p]), own[others[p]].reflection) for p in good}
+recolored = {prompt: go_on(prompt, false_color(stories[prompt])) for prompt in good}
+for name, made in (
+    ("left out, own criticism", own),
+    ("left out, another picture's", foreign),
+    ("false colour, own criticism", recolored),
+):
     tried = {prompt: step.refinement for prompt, step in made.items() if step.refinement is not None}
     mended = sum(accepted(picture, prompt) for prompt, picture in tried.items())
-    print(f"{name:18} {len(made)} spoilt, {len(tried)} painted again, {mended} mended")
-for prompt, step in own.items():
-    print(f"{prompt:47} {step.reflection.verdict:8} {step.reflection.refine}")
+    print(f"{name:27} {len(made)} spoilt, {len(tried)} painted again, {mended} mended")
+for prompt, step in [*own.items(), *recolored.items()]:
+    print(f"{prompt:44} {step.reflection.verdict:8} {step.reflection.refine}")
 
 # %% [markdown] tags=["instructor"]
-# **For the instructor.** If both counts are alike, do not explain it away: with six pictures it can be
+# **For the instructor.** If two counts are alike, do not explain it away: with six pictures it can be
 # chance, and it can also mean that the refinement looks at the prompt more than at the criticism. Ask how
 # one would tell the two apart. Most common wrong reading: "another picture's criticism is noise". It is not
 # noise, it is a clear order that happens to be wrong.
@@ -349,8 +361,8 @@ for prompt, step in own.items():
 # ## What you have
 #
 # You have watched one model plan, paint and speak about its own drafts; held its pictures against a judge that
-# cannot be talked round; compared with the same model painting at once; and tried whether its criticism finds
-# a spoilt draft.
+# cannot be talked round; compared with the same model painting at once; and tried which spoilt drafts its
+# criticism finds, and whether it is the criticism that mends them.
 #
 # Read on: [the method's paper](https://arxiv.org/abs/2604.04746) ·
 # [BAGEL](https://github.com/ByteDance-Seed/Bagel) ·
@@ -358,5 +370,5 @@ for prompt, step in own.items():
 
 # %% tags=["verify"]
 assert story.final.size == (64, 64) and story.steps and len(frames) >= len(story.steps)
-assert set(stories) == set(direct) == set(TASKS) and set(own) == set(foreign) == set(good)
+assert set(stories) == set(direct) == set(TASKS) and set(own) == set(foreign) == set(recolored) == set(good)
 assert all(told.strategy == "direct" and not told.steps for told in direct.values())

@@ -143,7 +143,7 @@ def meet(q: Tensor, kv: Tensor, route: Route, layer: int) -> Float[Tensor, "R L 
     if route.cache is None:
         return meet_at_length(q, *kv.chunk(2, dim=2), route)
     keys, values = route.cache.put(layer, kv, route.slots, route.bias.shape[-1]).chunk(2, dim=2)
-    return attend(q, keys, values, route.bias, "explicit" if route.how == "flex" else route.how)
+    return attend(q, keys, values, route.bias, "sdpa")  # the fastest where no gradient is wanted
 
 
 def meet_at_length(q: Tensor, k: Tensor, v: Tensor, route: Route) -> Float[Tensor, "R L H D"]:

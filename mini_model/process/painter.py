@@ -135,7 +135,7 @@ class Studio:
             index = torch.tensor(forced, device=cache.lengths.device)
             part = cache.rows(index)
             self._feed(part, [[self._text(pending[i])] for i in forced], [stories[i] for i in forced])
-            cache.put(index, part)
+            cache.take_back(index, part)
         free = torch.tensor([not text for text in pending])
         texts, wants = [text or "" for text in pending], [bool(text) for text in pending]
         if free.any():
