@@ -81,7 +81,9 @@ class Cache:
         column = self.lengths[:, None] + torch.arange(count, device=self.lengths.device)
         return torch.arange(len(column), device=column.device)[:, None], column
 
-    def put(self, layer: int, new: Memory, slots: Slots, end: int) -> Memory:
+    def put(
+        self, layer: int, new: Float[Tensor, "R Q both D"], slots: Slots, end: int
+    ) -> Float[Tensor, "R {end} both D"]:
         """Write a layer's new keys and values into their slots; returns the first `end` slots, old and new.
 
         They count as known once `advance` says so; what is written and not counted is written over.
@@ -97,7 +99,7 @@ class Cache:
         self.lengths, self.positions = self.lengths + used, positions.clone()
 
 
-def _with_room(store: Memory, needed: int) -> Memory:
+def _with_room(store: Memory, needed: int) -> Float[Tensor, "R room both D"]:
     """The store, grown by half when it is too short, so that growing stays rare."""
     if store.shape[1] >= needed:
         return store
