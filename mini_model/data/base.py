@@ -59,7 +59,7 @@ def _edit(rng: np.random.Generator) -> list[Part]:
 
 
 def _see(rng: np.random.Generator) -> list[Part]:
-    scene = _shown(rng, min(int(rng.integers(0, MOST + 3)), MOST))
+    scene = _shown(rng, fewest=0)
     return [Look(render(scene)), *_asked(rng, scene)]
 
 
@@ -69,11 +69,13 @@ def _read(rng: np.random.Generator) -> list[Part]:
     To answer, words must be found again further up and copied, as every plan copies from its prompt. A model that
     has not learnt this from text alone, as large language models have, binds colours to the wrong things.
     """
-    scene = _shown(rng, min(int(rng.integers(1, MOST + 3)), MOST))
+    scene = _shown(rng, fewest=1)
     return [Words(scene.describe()), *_asked(rng, scene)]
 
 
-def _shown(rng: np.random.Generator, count: int) -> Scene:
+def _shown(rng: np.random.Generator, fewest: int) -> Scene:
+    """A scene to ask about, `fewest` to `MOST` things; full ones more often, for they are the ones to search."""
+    count = min(int(rng.integers(fewest, MOST + 3)), MOST)
     return scene_of_few(rng, count) if rng.random() < FEW else random_scene(rng, count)
 
 

@@ -45,7 +45,10 @@ class Cache:
         return self.lengths.clone(), self.positions.clone()
 
     def at(self, mark: tuple[Int[Tensor, "R"], Int[Tensor, "R"]]) -> "Cache":
-        """The same memory as it stood at `mark`; nothing is copied."""
+        """The same memory as it stood at `mark`; nothing is copied, so whatever this one reads next, the other loses.
+
+        Even a batch that is not kept is written behind the rows' ends while it is looked at; see `put`.
+        """
         return Cache(mark[0].clone(), mark[1].clone(), list(self.layers))
 
     def rows(self, index: Int[Tensor, "n"]) -> "Cache":

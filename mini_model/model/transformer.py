@@ -39,7 +39,7 @@ class Route:
     batch: Packed
     und: int  # the first `und` tokens are the understanding expert's
     cos: Float[Tensor, "N 1 D"]
-    sin: Float[Tensor, "N 1 D"]
+    sin: Float[Tensor, "N 1 D"]  # its first half negated, as `rotate` takes it
     cache: Cache | None  # what each row remembers; none in training
     slots: Slots | None  # where in the cache the batch's keys and values go
     bias: Float[Tensor, "R L K"]  # what each slot sees: of the cache, where there is one, else of the batch
