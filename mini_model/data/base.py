@@ -3,7 +3,9 @@
 draw    prompt -> picture                           [Words] [Draw]
 stroke  placed prompt on an empty page -> picture   [Words] [Draw]
 edit    picture, instruction -> picture             [Have] [Look] [Words] [Draw]
-see     picture, questions -> answers               [Look] [Words] [Words with loss] [Words] [Words with loss] ...
+name    picture -> all its things by name           [Look] [Words] [Words with loss]
+ask     picture, questions by name -> answers       [Look] [Words] [Words with loss] [Words] [Words with loss] ...
+see     picture, questions of any kind -> answers   the same
 read    description, questions -> answers           [Words] [Words] [Words with loss] ...
 imagine prompt -> a scene that fulfils it, in words [Words] [Words with loss] ...
 know    a few facts, as text alone                  [Words with loss] ...
@@ -13,7 +15,17 @@ import numpy as np
 
 from mini_model.data.edits import first_stroke, random_edit
 from mini_model.data.parts import Draw, Have, Look, Part, Words
-from mini_model.data.questions import CAPTION_QUESTION, caption, examine
+from mini_model.data.questions import (
+    CAPTION_QUESTION,
+    COUNT_QUESTION,
+    EACH_QUESTION,
+    Asked,
+    caption,
+    each_count,
+    each_thing,
+    examine,
+    named_once,
+)
 from mini_model.data.requests import random_request
 from mini_model.data.scenes import by_share, pick, random_nudge, random_scene, scene_of_few
 from mini_model.world.facts import FACTS
@@ -22,14 +34,23 @@ from mini_model.world.render import render
 from mini_model.world.scene import Scene
 
 # lesson -> share of the samples
-SHARES = {"draw": 0.35, "stroke": 0.02, "edit": 0.23, "see": 0.24, "read": 0.06, "imagine": 0.05, "know": 0.05}
-# what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along
-SHARES_OF_WORDS = {"see": 0.5, "read": 0.25, "imagine": 0.1, "know": 0.15}
+SHARES = {"draw": 0.35, "stroke": 0.02, "edit": 0.23, "see": 0.24, "read": 0.04, "imagine": 0.07, "know": 0.05}
+# what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along. From which part
+# of the stage on -> lesson -> share. To find a thing by its name comes first and alone: among other lessons it is
+# learnt late or never.
+WORDS_FIRST: tuple[tuple[float, dict[str, float]], ...] = (
+    (0.0, {"name": 1.0}),
+    (0.18, {"name": 0.4, "ask": 0.6}),
+    (0.36, {"see": 0.5, "read": 0.1, "imagine": 0.25, "know": 0.15}),
+)
+# kind of request -> share of what is imagined: relations most of all, for they are learnt soon where they are frequent
+REQUESTS = {"color": 0.05, "two colors": 0.1, "relation": 0.45, "count": 0.1, "three": 0.2, "count and one": 0.1}
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
 IMAGINED, FACTS_TOLD = 3, 4  # in one sample
 MOST = 5  # things in a picture that is asked about
 FEW = 0.3  # of the pictures that are asked about show several things of one name
-DESCRIBED = 0.5  # of the pictures are described as a whole and not asked about further: that would be answered
+# how a picture is asked about -> share; one way each, since the answer to one would give that to another away
+WAYS = {"described": 0.3, "each thing": 0.1, "each count": 0.1, "examined": 0.5}
 
 
 def base_sample(rng: np.random.Generator, lesson: str | None = None, shares: dict[str, float] = SHARES) -> list[Part]:
@@ -80,15 +101,39 @@ def _shown(rng: np.random.Generator, fewest: int) -> Scene:
 
 
 def _asked(rng: np.random.Generator, scene: Scene) -> list[Part]:
-    """A scene described as a whole, or asked about bit by bit."""
-    asked = [(CAPTION_QUESTION, caption(scene))] if rng.random() < DESCRIBED else examine(scene, rng)
+    """A scene described as a whole, listed by name, or asked about bit by bit."""
+    way = by_share(rng, WAYS)
+    if way == "described" or not scene.things:
+        return _answered([(CAPTION_QUESTION, caption(scene))])
+    return _answered(examine(scene, rng) if way == "examined" else [_listed(rng, scene, way)])
+
+
+def _listed(rng: np.random.Generator, scene: Scene, way: str) -> Asked:
+    """All that is in the picture by name: colours and places, or numbers."""
+    if way == "each thing" and named_once(scene):
+        return EACH_QUESTION, each_thing(scene, rng)
+    return COUNT_QUESTION, each_count(scene, rng)
+
+
+def _answered(asked: list[Asked]) -> list[Part]:
+    """Questions that are read, and answers that are learnt."""
     return [part for question, answer in asked for part in (Words(question), Words(answer, loss=True))]
+
+
+def _name(rng: np.random.Generator) -> list[Part]:
+    scene = _shown(rng, fewest=1)
+    return [Look(render(scene)), *_answered([_listed(rng, scene, "each thing")])]
+
+
+def _ask(rng: np.random.Generator) -> list[Part]:
+    scene = _shown(rng, fewest=1)
+    return [Look(render(scene)), *_answered(examine(scene, rng, "name"))]
 
 
 def _imagine(rng: np.random.Generator) -> list[Part]:
     """Where things could stand that are asked for: what left, above and three mean, without a picture."""
     parts: list[Part] = []
-    for request in (random_request(rng) for _ in range(IMAGINED)):
+    for request in (random_request(rng, shares=REQUESTS) for _ in range(IMAGINED)):
         scene = request.fulfil(rng)
         parts += [Words(request.sentence(pick(rng, list(OPENINGS)))), Words(scene.describe(), loss=True)]
     return parts
@@ -104,10 +149,17 @@ def statement(phrasing: str, answer: str) -> str:
     return f"{phrasing} is {answer}"
 
 
+def shares_at(done: float, curriculum: tuple[tuple[float, dict[str, float]], ...]) -> dict[str, float]:
+    """The shares that hold when this part of a stage is done, from 0 to 1."""
+    return [shares for start, shares in curriculum if start <= done][-1]
+
+
 LESSONS = {
     "draw": _draw,
     "stroke": _stroke,
     "edit": _edit,
+    "name": _name,
+    "ask": _ask,
     "see": _see,
     "read": _read,
     "imagine": _imagine,

@@ -63,6 +63,7 @@ class UnifiedModel(PreTrainedModel):
             "tokenizer": None,
         }
         self.post_init()
+        _start_small(self.language_model)  # here, since transformers passes over modules without weights of their own
 
     @property
     def autoencoder(self) -> Autoencoder:
@@ -80,17 +81,15 @@ class UnifiedModel(PreTrainedModel):
         return super()._apply(fn, recurse)
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Every signal starts at about unit size; the generation expert small, and its head at zero as upstream's.
+        """Every signal starts at about unit size: weights spread by one over the root of a layer's inputs.
 
-        A layer's weights spread by one over the root of its inputs, less where a block gives back to the stream.
+        What a picture's tokens become starts at zero, as upstream's does.
         """
         super()._init_weights(module)
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=module.in_features**-0.5)
         elif isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, std=0.5)
-        elif isinstance(module, LanguageModel):
-            _start_small(module)
         if module is self.llm2vae:
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)

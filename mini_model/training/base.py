@@ -1,4 +1,4 @@
-"""Stages `base` and `process`: one class, two kinds of samples."""
+"""Stages `language`, `base` and `process`: one class, three kinds of samples."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,8 @@ from mini_model.model.unified import UnifiedModel
 from mini_model.training.assemble import Assembler
 from mini_model.training.profiles import Profile
 
-Sampler = Callable[[np.random.Generator], list[Part]]
+# makes a sample, when this part of the stage is done (0 to 1): what is taught may change on the way
+Sampler = Callable[[np.random.Generator, float], list[Part]]
 
 
 class UnifiedStage:
@@ -29,7 +30,7 @@ class UnifiedStage:
     def batch(self, step: int, rank: int, count: int) -> Packed:
         """The packed samples of a step; equal numbers give equal batches on any machine."""
         rng = np.random.default_rng((self.seed, 10, step, rank))
-        samples = [self.sampler(rng) for _ in range(self.profile.batch // count)]
+        samples = [self.sampler(rng, step / self.profile.steps) for _ in range(self.profile.batch // count)]
         return self.assembler.batch(samples, rng).to(self.unified.device)
 
     def loss(self, batch: Packed) -> tuple[Tensor, dict[str, float], int]:

@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from mini_model import circumstances
-from mini_model.data.base import SHARES_OF_WORDS, base_sample
+from mini_model.data.base import WORDS_FIRST, base_sample, shares_at
+from mini_model.data.parts import Part
 from mini_model.data.process import process_sample
 from mini_model.data.vocabulary import vocabulary
 from mini_model.device import pick
@@ -126,13 +127,16 @@ def _base(model: Path, data: Path | None, profile: Profile, seed: int) -> Unifie
     whole = (model / WEIGHTS).exists()
     print(f"starting from the {'model' if whole else 'autoencoder alone'} in {model}")
     unified = UnifiedModel.from_pretrained(model) if whole else _new(model)
-    return UnifiedStage(unified.train(), profile, base_sample, contact_sheet, seed)
+    return UnifiedStage(unified.train(), profile, lambda rng, done: base_sample(rng), contact_sheet, seed)
 
 
 def _language(model: Path, data: Path | None, profile: Profile, seed: int) -> UnifiedStage:
     """The model in `model`, taught to answer, to read and to know; it cannot draw yet."""
     unified = UnifiedModel.from_pretrained(model)
-    sampler = partial(base_sample, shares=SHARES_OF_WORDS)
+
+    def sampler(rng: np.random.Generator, done: float) -> list[Part]:
+        return base_sample(rng, shares=shares_at(done, WORDS_FIRST))
+
     return UnifiedStage(unified.train(), profile, sampler, seeing_sheet, seed)
 
 
@@ -148,8 +152,10 @@ def _new(model: Path) -> UnifiedModel:
 def _process(model: Path, data: Path | None, profile: Profile, seed: int) -> UnifiedStage:
     """The model in `model`, taught to paint in steps."""
     unified = UnifiedModel.from_pretrained(model)
-    sampler = partial(process_sample, stored=load_many(data) if data else ())
-    return UnifiedStage(unified.train(), profile, sampler, contact_sheet, seed)
+    stored = load_many(data) if data else ()
+    return UnifiedStage(
+        unified.train(), profile, lambda rng, done: process_sample(rng, stored=stored), contact_sheet, seed
+    )
 
 
 STAGES = {"autoencoder": _autoencoder, "vision": _vision, "language": _language, "base": _base, "process": _process}

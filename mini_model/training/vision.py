@@ -1,11 +1,13 @@
 """Stage `vision`: learn to see, before there is anything to say.
 
-BAGEL's vision encoder was trained on billions of captioned pictures before the rest began. Here a small head asks the
-encoder at once for all that the drawn world knows of a picture: what is at each place, in which colour and size. That
-is some fifteen answers a picture and no words, so it learns from a hundred times as many pictures a minute as
-questions could show it. The head is thrown away; the encoder and the connector stay.
+BAGEL's vision encoder was trained on billions of captioned pictures before the rest began, by pulling what it makes of
+a picture towards what the words of its caption become (SigLIP, arXiv 2303.15343). Here the patch in the middle of each
+place is pulled towards the embeddings of the words for what is there: its name, its colour, its size. That is some
+fifteen words a picture and no sentences, so it learns from a hundred times as many pictures a minute as questions
+could show it. And what is seen then stands in the stream as the words for it would, so a word that is asked for can
+be found in a picture as it is found in a text.
 
-Letters in shapes:  B pictures   n patches of a picture   W width   K numbers that are read at a place
+Letters in shapes:  B pictures   n patches of a picture   W width   K words that are told apart
 """
 
 from pathlib import Path
@@ -21,6 +23,7 @@ from mini_model.data.scenes import HUES, random_scenes
 from mini_model.model.checkpoint import save
 from mini_model.model.pictures import patchify, places, sheet, to_pixels
 from mini_model.model.unified import UnifiedModel
+from mini_model.model.words import ids_of
 from mini_model.training.profiles import Profile
 from mini_model.world.render import render
 from mini_model.world.scene import Scene, Thing
@@ -30,28 +33,34 @@ NAMES, EXTENTS = [None, *THINGS], list(SIZES)  # what may be at a place (None: n
 PARTS = (len(NAMES), len(HUES), len(EXTENTS))  # how the numbers read at a place are divided
 NOT_THERE = -100  # colour and size of nothing: not asked
 
+SHARPNESS = 0.25  # what the likeness of a patch and a word is multiplied by; the smaller, the larger patches grow
+
 Batch = tuple[Float[Tensor, "B n pixels"], Int[Tensor, "3 B 9"]]
 
 
 class Sight(nn.Module):
-    """The encoder and the connector, and a head that looks at one place after another."""
+    """The encoder, the connector and the words; how alike is what they make of a place and of a word?"""
 
     def __init__(self, unified: UnifiedModel) -> None:
         super().__init__()
-        width = unified.config.llm.hidden_size
         self.vit_model, self.connector = unified.vit_model, unified.connector
-        self.table = unified.vit_pos_embed
-        self.place = nn.Parameter(torch.randn(len(PLACES), width))  # what to look for, a vector a place
-        self.key = nn.Linear(width, width)
-        self.read = nn.Linear(width, sum(PARTS))
+        self.words = unified.language_model.model.embed_tokens
+        words = ["nothing" if name is None else name for name in NAMES] + HUES + EXTENTS
+        self.ids = [ids_of(unified.tokenizer, word)[0] for word in words]
+        self.middles = middles(unified.config.vit_max_num_patch_per_side)
 
     def forward(self, patches: Float[Tensor, "B n pixels"], at: Int[Tensor, "n"]) -> Float[Tensor, "B 9 K"]:
         """What each place of each picture holds, as unscaled log-probabilities of names, colours and sizes."""
         count, n = patches.shape[:2]
         features = self.vit_model.vision_model(patches.flatten(0, 1), at.repeat(count), [n] * count)
-        seen = self.connector(features).unflatten(0, (count, n)) + self.table(at)
-        weights = torch.softmax(self.place @ self.key(seen).transpose(1, 2) * seen.shape[-1] ** -0.5, dim=-1)
-        return self.read(weights @ seen)
+        seen = self.connector(features).unflatten(0, (count, n))[:, self.middles]
+        return seen @ self.words.weight[self.ids].T * SHARPNESS
+
+
+def middles(side: int) -> list[int]:
+    """The patch in the middle of each place, of `side` x `side` patches in reading order."""
+    rows_and_columns = ([int((at + 0.5) * side / 3) for at in place] for place in PLACES.values())
+    return [row * side + column for row, column in rows_and_columns]
 
 
 class VisionStage:
@@ -70,7 +79,7 @@ class VisionStage:
         return self._seen(np.random.default_rng((self.seed, 5, step, rank)), self.profile.batch // count)[1]
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float], int]:
-        """How surprised the head is by each name, colour and size."""
+        """How surprising each name, colour and size is."""
         patches, wanted = batch
         found = self.model(patches, self.at.to(patches.device)).float().split(PARTS, dim=-1)
         losses = [cross_entropy(f.flatten(0, 1), w.flatten()) for f, w in zip(found, wanted, strict=True)]
