@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
 from mini_model.model.checkpoint import FIXED, load, marks_of, save
+from mini_model.model.presets import mini
 
 TINY = Path(__file__).parent / "golden/bagel_tiny/model"
 
@@ -111,6 +112,21 @@ def test_a_folder_without_words_is_refused(folder):
         (folder / name).unlink()
     with pytest.raises(KitError, match="tokenizer"):
         load(folder)
+
+
+def test_first_weights_let_the_generation_expert_start_small():
+    model = UnifiedModel(mini(100)).language_model
+    weights = dict(model.named_parameters())
+    spread = {name: weight.std().item() for name, weight in weights.items() if weight.dim() == 2}
+    width, depth = model.lm_head.in_features, len(model.model.layers)
+    assert spread["lm_head.weight"] == pytest.approx(0.02, rel=0.05)
+    for name, found in spread.items():
+        if "moe_gen" in name:
+            assert found == pytest.approx(0.02, rel=0.05), name
+        elif name.endswith("o_proj.weight"):
+            assert found == pytest.approx((width * 2 * depth) ** -0.5, rel=0.05), name
+        elif name.endswith("q_proj.weight"):
+            assert found == pytest.approx(width**-0.5, rel=0.05), name
 
 
 def test_what_is_saved_is_loaded_again(tmp_path):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mini_model.data.base import SHARES, base_sample
+from mini_model.data.base import SHARES, WORDS_FIRST, base_sample, shares_at
 from mini_model.data.parts import Draw, Look, Words
 from mini_model.data.process import process_sample
-from mini_model.data.questions import CAPTION_QUESTION, examine
+from mini_model.data.questions import CAPTION_QUESTION, COUNT_QUESTION, EACH_QUESTION, PLACE_QUESTION, examine
 from mini_model.data.scenes import random_scene, scene_of_few
 from mini_model.data.trajectories import Mix, random_trajectory
 from mini_model.errors import KitError
@@ -33,7 +34,7 @@ from mini_model.training.vision import scene_of, what_is_where
 from mini_model.trajectory import save_many
 from mini_model.world.facts import FACTS, held_out
 from mini_model.world.reading import read_scene
-from mini_model.world.things import RELATIONS, THINGS, related
+from mini_model.world.things import NUMBERS, PLACES, RELATIONS, THINGS, related
 
 HOME = Path(__file__).resolve().parent.parent
 MINI = HOME / "data_samples/weights/mini"
@@ -208,21 +209,45 @@ def test_every_base_lesson_has_something_to_learn(lesson):
         assert any(isinstance(p, Look) for p in sample) == (lesson in ("edit", "see"))
 
 
+def test_looking_up_is_learnt_first_and_alone_and_every_lesson_of_words_comes():
+    assert shares_at(0.0, WORDS_FIRST) == {"list": 1.0}
+    assert shares_at(0.2, WORDS_FIRST) == {"list": 0.4, "ask": 0.6}
+    assert set(shares_at(0.99, WORDS_FIRST)) == {"see", "read", "imagine", "know"}
+    rng = np.random.default_rng(0)
+    for lesson in ("list", "ask"):
+        look, *told = base_sample(rng, lesson)
+        assert isinstance(look, Look) and [part.loss for part in told[:2]] == [False, True]
+
+
 PHRASE = r"an? [^,]*? at the (?:[a-z]+ (?:left|right|center)|center)"
 
 
 def test_what_is_read_can_be_answered_from_the_words_before_it():
-    rng, described = np.random.default_rng(4), 0
-    for _ in range(100):
+    rng, described, listed = np.random.default_rng(4), 0, 0
+    for _ in range(200):
         told, *asked = base_sample(rng, "read")
         for question, answer in zip(asked[::2], asked[1::2], strict=True):
             assert answer.loss and not question.loss
             if question.text == CAPTION_QUESTION:
                 assert set(re.findall(PHRASE, told.text)) == set(re.findall(PHRASE, answer.text))
                 described += 1
+            elif question.text == EACH_QUESTION:
+                for name, color, place in re.findall(r"(\w+) (\w+) ([a-z ]+)", answer.text):
+                    assert f"{color} {name} at the {place}" in told.text
+                listed += 1
+            elif question.text == COUNT_QUESTION:
+                told_of = Counter(thing.name for thing in read_scene(told.text).things)
+                said = dict(re.findall(r"(\w+) (\w+)", answer.text))
+                assert said == {THINGS[name]: NUMBERS[count] for name, count in told_of.items()}
+                listed += 1
+            elif question.text == PLACE_QUESTION:
+                for line in answer.text.split(", "):
+                    place = max((place for place in PLACES if line.startswith(place)), key=len)
+                    assert f" {line.removeprefix(place).strip()} at the {place}" in told.text
+                listed += 1
             elif not question.text.startswith("how many") and answer.text != "nothing":
                 assert answer.text in told.text
-    assert 30 < described < 70
+    assert 35 < described < 75 and 35 < listed < 75
 
 
 def test_no_question_about_a_picture_answers_another():

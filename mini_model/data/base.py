@@ -3,9 +3,9 @@
 draw    prompt -> picture                           [Words] [Draw]
 stroke  placed prompt on an empty page -> picture   [Words] [Draw]
 edit    picture, instruction -> picture             [Have] [Look] [Words] [Draw]
-name    picture -> all its things by name           [Look] [Words] [Words with loss]
-ask     picture, questions by name -> answers       [Look] [Words] [Words with loss] [Words] [Words with loss] ...
-see     picture, questions of any kind -> answers   the same
+list    picture -> all it holds, by name or place   [Look] [Words] [Words with loss]
+ask     picture, questions -> answers               [Look] [Words] [Words with loss] [Words] [Words with loss] ...
+see     picture, any of both, or its description    the same
 read    description, questions -> answers           [Words] [Words] [Words with loss] ...
 imagine prompt -> a scene that fulfils it, in words [Words] [Words with loss] ...
 know    a few facts, as text alone                  [Words with loss] ...
@@ -19,9 +19,11 @@ from mini_model.data.questions import (
     CAPTION_QUESTION,
     COUNT_QUESTION,
     EACH_QUESTION,
+    PLACE_QUESTION,
     Asked,
     caption,
     each_count,
+    each_place,
     each_thing,
     examine,
     named_once,
@@ -36,21 +38,30 @@ from mini_model.world.scene import Scene
 # lesson -> share of the samples
 SHARES = {"draw": 0.35, "stroke": 0.02, "edit": 0.23, "see": 0.24, "read": 0.04, "imagine": 0.07, "know": 0.05}
 # what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along. From which part
-# of the stage on -> lesson -> share. To find a thing by its name comes first and alone: among other lessons it is
-# learnt late or never.
+# of the stage on -> lesson -> share. Looking up comes first and alone: among other lessons it is learnt late or
+# never.
 WORDS_FIRST: tuple[tuple[float, dict[str, float]], ...] = (
-    (0.0, {"name": 1.0}),
-    (0.18, {"name": 0.4, "ask": 0.6}),
+    (0.0, {"list": 1.0}),
+    (0.18, {"list": 0.4, "ask": 0.6}),
     (0.36, {"see": 0.5, "read": 0.1, "imagine": 0.25, "know": 0.15}),
 )
 # kind of request -> share of what is imagined: relations most of all, for they are learnt soon where they are frequent
-REQUESTS = {"color": 0.05, "two colors": 0.1, "relation": 0.45, "count": 0.1, "three": 0.2, "count and one": 0.1}
+REQUESTS = {
+    "color": 0.05,
+    "two colors": 0.1,
+    "relation": 0.45,
+    "count": 0.1,
+    "three": 0.15,
+    "count and one": 0.1,
+    "count and two": 0.05,
+}
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
 IMAGINED, FACTS_TOLD = 3, 4  # in one sample
 MOST = 5  # things in a picture that is asked about
 FEW = 0.3  # of the pictures that are asked about show several things of one name
 # how a picture is asked about -> share; one way each, since the answer to one would give that to another away
-WAYS = {"described": 0.3, "each thing": 0.1, "each count": 0.1, "examined": 0.5}
+LISTS = {"thing": 0.5, "place": 0.25, "count": 0.25}  # what a list goes by
+WAYS = {"described": 0.25, "listed": 0.25, "examined": 0.5}
 
 
 def base_sample(rng: np.random.Generator, lesson: str | None = None, shares: dict[str, float] = SHARES) -> list[Part]:
@@ -101,18 +112,19 @@ def _shown(rng: np.random.Generator, fewest: int) -> Scene:
 
 
 def _asked(rng: np.random.Generator, scene: Scene) -> list[Part]:
-    """A scene described as a whole, listed by name, or asked about bit by bit."""
+    """A scene described as a whole, listed, or asked about bit by bit."""
     way = by_share(rng, WAYS)
     if way == "described" or not scene.things:
         return _answered([(CAPTION_QUESTION, caption(scene))])
-    return _answered(examine(scene, rng) if way == "examined" else [_listed(rng, scene, way)])
+    return _answered(examine(scene, rng) if way == "examined" else [_listed(rng, scene)])
 
 
-def _listed(rng: np.random.Generator, scene: Scene, way: str) -> Asked:
-    """All that is in the picture by name: colours and places, or numbers."""
-    if way == "each thing" and named_once(scene):
+def _listed(rng: np.random.Generator, scene: Scene) -> Asked:
+    """All that is in the picture, looked up by name (colours and places, or numbers) or by place."""
+    way = by_share(rng, LISTS)
+    if way == "thing" and named_once(scene):
         return EACH_QUESTION, each_thing(scene, rng)
-    return COUNT_QUESTION, each_count(scene, rng)
+    return (PLACE_QUESTION, each_place(scene, rng)) if way == "place" else (COUNT_QUESTION, each_count(scene, rng))
 
 
 def _answered(asked: list[Asked]) -> list[Part]:
@@ -120,14 +132,14 @@ def _answered(asked: list[Asked]) -> list[Part]:
     return [part for question, answer in asked for part in (Words(question), Words(answer, loss=True))]
 
 
-def _name(rng: np.random.Generator) -> list[Part]:
+def _list(rng: np.random.Generator) -> list[Part]:
     scene = _shown(rng, fewest=1)
-    return [Look(render(scene)), *_answered([_listed(rng, scene, "each thing")])]
+    return [Look(render(scene)), *_answered([_listed(rng, scene)])]
 
 
 def _ask(rng: np.random.Generator) -> list[Part]:
     scene = _shown(rng, fewest=1)
-    return [Look(render(scene)), *_answered(examine(scene, rng, "name"))]
+    return [Look(render(scene)), *_answered(examine(scene, rng))]
 
 
 def _imagine(rng: np.random.Generator) -> list[Part]:
@@ -158,7 +170,7 @@ LESSONS = {
     "draw": _draw,
     "stroke": _stroke,
     "edit": _edit,
-    "name": _name,
+    "list": _list,
     "ask": _ask,
     "see": _see,
     "read": _read,

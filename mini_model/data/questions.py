@@ -11,6 +11,7 @@ QUESTION_KINDS = ("what", "how many", "color", "where")
 CAPTION_QUESTION = "what is in the picture?"
 EACH_QUESTION = "what color is each thing, and where is it?"
 COUNT_QUESTION = "how many are there of each?"
+PLACE_QUESTION = "what is where?"
 
 Asked = tuple[str, str]  # a question and its answer
 
@@ -39,8 +40,8 @@ def ask(scene: Scene, kind: str, rng: np.random.Generator) -> Asked:
 def each_thing(scene: Scene, rng: np.random.Generator) -> str:
     """Colour and place of everything that is there once, by its name: 'boat red top left, moon blue center'.
 
-    A caption goes from place to place, so it never asks what is learnt here: to find a thing by its name. The answer
-    stands right behind the name, where it is learnt within minutes; with one word between them, it was not in hours.
+    The answer stands right behind what it must be looked up by. There it is learnt within minutes, and questions are
+    then learnt from it; with one word between the two it was not learnt in hours.
     """
     single = named_once(scene)
     found = [single[i] for i in rng.permutation(len(single))]
@@ -52,6 +53,12 @@ def each_count(scene: Scene, rng: np.random.Generator) -> str:
     names = [thing.name for thing in scene.things]
     there = list(dict.fromkeys(names))
     return ", ".join(f"{THINGS[there[i]]} {NUMBERS[names.count(there[i])]}" for i in rng.permutation(len(there)))
+
+
+def each_place(scene: Scene, rng: np.random.Generator) -> str:
+    """What is where, by the place: 'center small blue moon, top left red boat'."""
+    found = [scene.things[i] for i in rng.permutation(len(scene.things))]
+    return ", ".join(f"{thing.place} {thing.phrase().partition(' ')[2]}" for thing in found)
 
 
 def named_once(scene: Scene) -> list[Thing]:

@@ -17,9 +17,10 @@ SHARES = {
     "two": 0.12,
     "two colors": 0.20,
     "relation": 0.20,
-    "count": 0.14,
-    "three": 0.10,
+    "count": 0.13,
+    "three": 0.09,
     "count and one": 0.04,
+    "count and two": 0.02,
 }
 COLORED = 0.6  # of the relations and counts name colours
 KINDS_OF_THINGS = {
@@ -31,6 +32,7 @@ KINDS_OF_THINGS = {
     "count": 1,
     "three": 3,
     "count and one": 2,
+    "count and two": 3,
 }
 SMALL, GROUND = 0.12, 0.15  # how often a size or a background is named
 
@@ -57,6 +59,8 @@ def _counts(rng: np.random.Generator, kind: str) -> list[int]:
         return [int(rng.integers(2, 5))]
     if kind == "count and one":
         return pick(rng, [[2, 1], [1, 2], [3, 1], [1, 3]])
+    if kind == "count and two":
+        return pick(rng, [[2, 1, 1], [1, 2, 1], [1, 1, 2]])
     return [1] * KINDS_OF_THINGS[kind]
 
 

@@ -40,8 +40,9 @@ REQUESTS = {
     "two colors": 0.12,
     "relation": 0.32,
     "count": 0.12,
-    "three": 0.15,
-    "count and one": 0.08,
+    "three": 0.13,
+    "count and one": 0.05,
+    "count and two": 0.05,
 }
 SLIPS = ("color", "name", "place", "missing", "extra", "lost")
 

@@ -12,7 +12,7 @@ from statistics import median
 import torch
 from tqdm import tqdm
 
-from mini_model.device import pick
+from mini_model.device import keep_freed_memory, pick
 from mini_model.evaluation.results import FOLDER, Figure, write_results
 from mini_model.evaluation.speed_painting import Script, paint_forgetting, paint_remembering
 from mini_model.evaluation.speed_training import build, linear_weights, training_rate
@@ -61,6 +61,7 @@ def bench(out: str | Path = FOLDER / "bench.json", quick: bool = False) -> list[
     About five minutes on two cores. Nothing else should run meanwhile.
     """
     effort = QUICK if quick else Effort()
+    keep_freed_memory()  # as training and evaluation do
     before = _peaks(effort)
     figures: list[Figure] = []
     parts = [_training(effort), _painting(effort), _world(effort)]

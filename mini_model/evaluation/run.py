@@ -20,7 +20,7 @@ from types import ModuleType
 import numpy as np
 from tqdm import tqdm
 
-from mini_model.device import pick
+from mini_model.device import keep_freed_memory, pick
 from mini_model.errors import KitError
 from mini_model.evaluation import mini_geneval, mini_wise
 from mini_model.evaluation.benchmarks import take_evenly, verdict
@@ -135,6 +135,7 @@ def summary(rows: list[dict], judged: list[Judged], parts: Callable[[dict], list
 def load_here(folder: Path):
     """The model of a folder, where and in the number format in which this machine computes best."""
     compute = pick()
+    keep_freed_memory()
     return load(folder, compute.dtype, str(compute.device))
 
 
