@@ -211,7 +211,7 @@ def test_every_base_lesson_has_something_to_learn(lesson):
 
 def test_looking_up_is_learnt_first_and_alone_and_every_lesson_of_words_comes():
     assert shares_at(0.0, WORDS_FIRST) == {"list": 1.0}
-    assert shares_at(0.2, WORDS_FIRST) == {"list": 0.4, "ask": 0.6}
+    assert shares_at(0.3, WORDS_FIRST) == {"list": 0.4, "ask": 0.6}
     assert set(shares_at(0.99, WORDS_FIRST)) == {"see", "read", "imagine", "know"}
     rng = np.random.default_rng(0)
     for lesson in ("list", "ask"):
@@ -236,14 +236,17 @@ def test_what_is_read_can_be_answered_from_the_words_before_it():
                     assert f"{color} {name} at the {place}" in told.text
                 listed += 1
             elif question.text == COUNT_QUESTION:
-                told_of = Counter(thing.name for thing in read_scene(told.text).things)
+                told_of = Counter(THINGS[thing.name] for thing in read_scene(told.text).things)
                 said = dict(re.findall(r"(\w+) (\w+)", answer.text))
-                assert said == {THINGS[name]: NUMBERS[count] for name, count in told_of.items()}
+                assert set(told_of) < set(said)
+                assert all(number == NUMBERS[told_of[name]] for name, number in said.items())
                 listed += 1
             elif question.text == PLACE_QUESTION:
                 for line in answer.text.split(", "):
                     place = max((place for place in PLACES if line.startswith(place)), key=len)
-                    assert f" {line.removeprefix(place).strip()} at the {place}" in told.text
+                    held = line.removeprefix(place).strip()
+                    assert (f" {held} at the {place}" in told.text) != (held == "nothing")
+                    assert held != "nothing" or f"at the {place}" not in told.text
                 listed += 1
             elif not question.text.startswith("how many") and answer.text != "nothing":
                 assert answer.text in told.text

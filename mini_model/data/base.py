@@ -42,8 +42,9 @@ SHARES = {"draw": 0.35, "stroke": 0.02, "edit": 0.23, "see": 0.24, "read": 0.04,
 # never.
 WORDS_FIRST: tuple[tuple[float, dict[str, float]], ...] = (
     (0.0, {"list": 1.0}),
-    (0.18, {"list": 0.4, "ask": 0.6}),
-    (0.36, {"see": 0.5, "read": 0.1, "imagine": 0.25, "know": 0.15}),
+    (0.25, {"list": 0.4, "ask": 0.6}),
+    (0.45, {"imagine": 0.7, "know": 0.3}),
+    (0.55, {"see": 0.55, "read": 0.1, "imagine": 0.2, "know": 0.15}),
 )
 # kind of request -> share of what is imagined: relations most of all, for they are learnt soon where they are frequent
 REQUESTS = {
@@ -60,7 +61,7 @@ IMAGINED, FACTS_TOLD = 3, 4  # in one sample
 MOST = 5  # things in a picture that is asked about
 FEW = 0.3  # of the pictures that are asked about show several things of one name
 # how a picture is asked about -> share; one way each, since the answer to one would give that to another away
-LISTS = {"thing": 0.5, "place": 0.25, "count": 0.25}  # what a list goes by
+LISTS = {"thing": 0.4, "place": 0.25, "count": 0.35}  # what a list goes by
 WAYS = {"described": 0.25, "listed": 0.25, "examined": 0.5}
 
 

@@ -49,16 +49,27 @@ def each_thing(scene: Scene, rng: np.random.Generator) -> str:
 
 
 def each_count(scene: Scene, rng: np.random.Generator) -> str:
-    """How many there are of each name: 'boats two, moons one'."""
+    """How many there are of each name, and of some that are not there: 'boats two, cups zero, moons one'."""
     names = [thing.name for thing in scene.things]
-    there = list(dict.fromkeys(names))
-    return ", ".join(f"{THINGS[there[i]]} {NUMBERS[names.count(there[i])]}" for i in rng.permutation(len(there)))
+    asked = _and_some_absent(names, rng)
+    return ", ".join(f"{THINGS[asked[i]]} {_number(names, asked[i])}" for i in rng.permutation(len(asked)))
+
+
+def _and_some_absent(names: list[str], rng: np.random.Generator) -> list[str]:
+    """Each name once, and a few that are not among them, so that a name alone says nothing."""
+    absent = [name for name in THINGS if name not in names]
+    return list(dict.fromkeys([*names, *(pick(rng, absent) for _ in range(1 + len(names) // 3))]))
+
+
+def _number(names: list[str], name: str) -> str:
+    return NUMBERS[min(names.count(name), len(NUMBERS) - 1)]
 
 
 def each_place(scene: Scene, rng: np.random.Generator) -> str:
-    """What is where, by the place: 'center small blue moon, top left red boat'."""
-    found = [scene.things[i] for i in rng.permutation(len(scene.things))]
-    return ", ".join(f"{thing.place} {thing.phrase().partition(' ')[2]}" for thing in found)
+    """What is where, by the place, one empty place among them: 'center small blue moon, top left nothing'."""
+    found = [f"{thing.place} {thing.phrase().partition(' ')[2]}" for thing in scene.things]
+    found.append(f"{pick(rng, scene.free_places())} nothing")
+    return ", ".join(found[i] for i in rng.permutation(len(found)))
 
 
 def named_once(scene: Scene) -> list[Thing]:
@@ -67,29 +78,25 @@ def named_once(scene: Scene) -> list[Thing]:
     return [thing for thing in scene.things if names.count(thing.name) == 1]
 
 
-def examine(scene: Scene, rng: np.random.Generator, way: str | None = None) -> list[Asked]:
+def examine(scene: Scene, rng: np.random.Generator) -> list[Asked]:
     """Many questions about one scene, in any order, none of which gives the answer to another away.
 
     They pay together for the tokens a picture takes, and each still has to be answered by looking: all go by the
-    number of things, or by their places, or by their names (a colour before the place, whose question names it).
-    way: "number", "place" or "name"; drawn at random where none is given.
+    number of things, or by their places, or by their names (the colour before the place, whose question names it).
     """
     names, single = [thing.name for thing in scene.things], named_once(scene)
-    way = way or rng.choice(["number", "place", "name"], p=[0.3, 0.1, 0.6])
+    way = rng.choice(["number", "place", "name"], p=[0.3, 0.2, 0.5])
     if way == "name" and single:
-        groups = [[_color(thing), _where(thing)] for thing in single]
+        groups = [pick(rng, [[_color(t), _where(t)], [_color(t)], [_where(t)]]) for t in single]
     elif way == "place":
         groups = [[_what(scene, place)] for place in [*(t.place for t in scene.things), pick(rng, scene.free_places())]]
     else:
-        absent = [name for name in THINGS if name not in names]
-        asked = [*dict.fromkeys(names), *(pick(rng, absent) for _ in range(1 + len(names) // 3))]
-        groups = [[_how_many(scene, name)] for name in dict.fromkeys(asked)]
+        groups = [[_how_many(scene, name)] for name in _and_some_absent(names, rng)]
     return [asked for i in rng.permutation(len(groups)) for asked in groups[i]]
 
 
 def _how_many(scene: Scene, name: str) -> Asked:
-    count = sum(thing.name == name for thing in scene.things)
-    return f"how many {THINGS[name]} are there?", NUMBERS[min(count, len(NUMBERS) - 1)]
+    return f"how many {THINGS[name]} are there?", _number([thing.name for thing in scene.things], name)
 
 
 def _color(thing: Thing) -> Asked:
