@@ -3,13 +3,17 @@
 draw    prompt -> picture                           [Words] [Draw]
 stroke  placed prompt on an empty page -> picture   [Words] [Draw]
 edit    picture, instruction -> picture             [Have] [Look] [Words] [Draw]
-list    picture -> all it holds, by name or place   [Look] [Words] [Words with loss]
+things  picture -> all it holds, by name            [Look] [Words] [Words with loss]
+counts  picture -> how many of each name            the same
+places  picture -> what is where                    the same
 ask     picture, questions -> answers               [Look] [Words] [Words with loss] [Words] [Words with loss] ...
-see     picture, any of both, or its description    the same
+see     picture, any of these or its description    the same
 read    description, questions -> answers           [Words] [Words] [Words with loss] ...
 imagine prompt -> a scene that fulfils it, in words [Words] [Words with loss] ...
 know    a few facts, as text alone                  [Words with loss] ...
 """
+
+from functools import partial
 
 import numpy as np
 
@@ -38,13 +42,15 @@ from mini_model.world.scene import Scene
 # lesson -> share of the samples
 SHARES = {"draw": 0.35, "stroke": 0.02, "edit": 0.23, "see": 0.24, "read": 0.04, "imagine": 0.07, "know": 0.05}
 # what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along. From which part
-# of the stage on -> lesson -> share. Looking up comes first and alone: among other lessons it is learnt late or
-# never.
+# of the stage on -> lesson -> share. Each way of looking something up comes alone at first: among other lessons it is
+# learnt late or never.
 WORDS_FIRST: tuple[tuple[float, dict[str, float]], ...] = (
-    (0.0, {"list": 1.0}),
-    (0.25, {"list": 0.4, "ask": 0.6}),
-    (0.45, {"imagine": 0.7, "know": 0.3}),
-    (0.55, {"see": 0.55, "read": 0.1, "imagine": 0.2, "know": 0.15}),
+    (0.0, {"things": 1.0}),
+    (0.15, {"counts": 1.0}),
+    (0.26, {"places": 1.0}),
+    (0.32, {"things": 0.15, "counts": 0.2, "places": 0.15, "ask": 0.5}),
+    (0.5, {"imagine": 0.7, "know": 0.3}),
+    (0.6, {"see": 0.55, "read": 0.1, "imagine": 0.2, "know": 0.15}),
 )
 # kind of request -> share of what is imagined: relations most of all, for they are learnt soon where they are frequent
 REQUESTS = {
@@ -61,7 +67,7 @@ IMAGINED, FACTS_TOLD = 3, 4  # in one sample
 MOST = 5  # things in a picture that is asked about
 FEW = 0.3  # of the pictures that are asked about show several things of one name
 # how a picture is asked about -> share; one way each, since the answer to one would give that to another away
-LISTS = {"thing": 0.4, "place": 0.25, "count": 0.35}  # what a list goes by
+LISTS = {"things": 0.4, "places": 0.25, "counts": 0.35}  # what a list goes by
 WAYS = {"described": 0.25, "listed": 0.25, "examined": 0.5}
 
 
@@ -117,15 +123,14 @@ def _asked(rng: np.random.Generator, scene: Scene) -> list[Part]:
     way = by_share(rng, WAYS)
     if way == "described" or not scene.things:
         return _answered([(CAPTION_QUESTION, caption(scene))])
-    return _answered(examine(scene, rng) if way == "examined" else [_listed(rng, scene)])
+    return _answered(examine(scene, rng) if way == "examined" else [_listed(rng, scene, by_share(rng, LISTS))])
 
 
-def _listed(rng: np.random.Generator, scene: Scene) -> Asked:
-    """All that is in the picture, looked up by name (colours and places, or numbers) or by place."""
-    way = by_share(rng, LISTS)
-    if way == "thing" and named_once(scene):
+def _listed(rng: np.random.Generator, scene: Scene, by: str) -> Asked:
+    """All that is in the picture, looked up by the names of things, by how many there are of each, or by places."""
+    if by == "things" and named_once(scene):
         return EACH_QUESTION, each_thing(scene, rng)
-    return (PLACE_QUESTION, each_place(scene, rng)) if way == "place" else (COUNT_QUESTION, each_count(scene, rng))
+    return (PLACE_QUESTION, each_place(scene, rng)) if by == "places" else (COUNT_QUESTION, each_count(scene, rng))
 
 
 def _answered(asked: list[Asked]) -> list[Part]:
@@ -133,9 +138,9 @@ def _answered(asked: list[Asked]) -> list[Part]:
     return [part for question, answer in asked for part in (Words(question), Words(answer, loss=True))]
 
 
-def _list(rng: np.random.Generator) -> list[Part]:
+def _list(rng: np.random.Generator, by: str) -> list[Part]:
     scene = _shown(rng, fewest=1)
-    return [Look(render(scene)), *_answered([_listed(rng, scene)])]
+    return [Look(render(scene)), *_answered([_listed(rng, scene, by)])]
 
 
 def _ask(rng: np.random.Generator) -> list[Part]:
@@ -171,7 +176,7 @@ LESSONS = {
     "draw": _draw,
     "stroke": _stroke,
     "edit": _edit,
-    "list": _list,
+    **{by: partial(_list, by=by) for by in LISTS},
     "ask": _ask,
     "see": _see,
     "read": _read,
