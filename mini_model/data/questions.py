@@ -78,14 +78,15 @@ def named_once(scene: Scene) -> list[Thing]:
     return [thing for thing in scene.things if names.count(thing.name) == 1]
 
 
-def examine(scene: Scene, rng: np.random.Generator) -> list[Asked]:
+def examine(scene: Scene, rng: np.random.Generator, way: str | None = None) -> list[Asked]:
     """Many questions about one scene, in any order, none of which gives the answer to another away.
 
     They pay together for the tokens a picture takes, and each still has to be answered by looking: all go by the
     number of things, or by their places, or by their names (the colour before the place, whose question names it).
+    way: "number", "place" or "name"; one of them at random where none is given.
     """
     names, single = [thing.name for thing in scene.things], named_once(scene)
-    way = rng.choice(["number", "place", "name"], p=[0.3, 0.2, 0.5])
+    way = way or rng.choice(["number", "place", "name"], p=[0.3, 0.2, 0.5])
     if way == "name" and single:
         groups = [pick(rng, [[_color(t), _where(t)], [_color(t)], [_where(t)]]) for t in single]
     elif way == "place":

@@ -41,7 +41,7 @@ PROFILES: dict[str, dict[str, Profile]] = {
     },
     "language": {
         "smoke": Profile(steps=6, batch=8, rate=1e-3, warmup=2, ema=0.9, save_seconds=2),
-        "cpu": Profile(steps=2_600, batch=32, rate=2e-3, warmup=50, ema=0.995),
+        "cpu": Profile(steps=2_800, batch=32, rate=2e-3, warmup=50, ema=0.995),
         "gpu": Profile(steps=20_000, batch=256, rate=1.5e-3, warmup=500, ema=0.999),
     },
     "base": {
