@@ -9,8 +9,8 @@ from mini_model.world.things import NUMBERS, PLACES, THINGS
 
 QUESTION_KINDS = ("what", "how many", "color", "where")
 CAPTION_QUESTION = "what is in the picture?"
-EACH_QUESTION = "what color is each thing, and where is it?"
-COUNT_QUESTION = "how many are there of each?"
+EACH_QUESTION = "what color is it all, and where is it?"
+COUNT_QUESTION = "how many are there of all?"
 PLACE_QUESTION = "what is where?"
 
 Asked = tuple[str, str]  # a question and its answer

@@ -8,7 +8,7 @@ from mini_model.world.prompts import OPENINGS
 from mini_model.world.things import BACKGROUNDS, COLORS, NUMBERS, PLACES, RELATIONS, SIZES, THINGS
 
 SENTENCES = (
-    "a an the and in on at of to with is are there it what how many each which color where nothing picture , . : ?",
+    "a an the and in on at of to with is are there it what how many which color where nothing picture , . : ?",
     "add make replace remove move from show me draw paint please create image step by all i see",
 )
 

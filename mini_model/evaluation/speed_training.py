@@ -89,7 +89,9 @@ class Timed(UnifiedStage):
     """A stage that notes when each step begins; with `fixed` every step learns from that same batch."""
 
     def __init__(self, model: UnifiedModel, profile: Profile, fixed: Packed | None) -> None:
-        super().__init__(model, profile, base_sample, show=lambda model: Image.new("RGB", (1, 1)))
+        super().__init__(
+            model, profile, lambda rng, done: base_sample(rng), show=lambda model: Image.new("RGB", (1, 1))
+        )
         self.fixed, self.starts, self.tokens = fixed, [], []
 
     def batch(self, step: int, rank: int, count: int) -> Packed:
