@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mini_model.data.scenes import pick
+from mini_model.data.scenes import pick, shuffled
 from mini_model.world.prompts import in_reading_order
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import NUMBERS, PLACES, THINGS
@@ -43,16 +43,14 @@ def each_thing(scene: Scene, rng: np.random.Generator) -> str:
     The answer stands right behind what it must be looked up by. There it is learnt within minutes, and questions are
     then learnt from it; with one word between the two it was not learnt in hours.
     """
-    single = named_once(scene)
-    found = [single[i] for i in rng.permutation(len(single))]
-    return ", ".join(f"{thing.name} {thing.color} {thing.place}" for thing in found)
+    return ", ".join(f"{thing.name} {thing.color} {thing.place}" for thing in shuffled(rng, named_once(scene)))
 
 
 def each_count(scene: Scene, rng: np.random.Generator) -> str:
     """How many there are of each name, and of some that are not there: 'boats two, cups zero, moons one'."""
     names = [thing.name for thing in scene.things]
-    asked = _and_some_absent(names, rng)
-    return ", ".join(f"{THINGS[asked[i]]} {_number(names, asked[i])}" for i in rng.permutation(len(asked)))
+    asked = shuffled(rng, _and_some_absent(names, rng))
+    return ", ".join(f"{THINGS[name]} {_number(names, name)}" for name in asked)
 
 
 def _and_some_absent(names: list[str], rng: np.random.Generator) -> list[str]:
@@ -69,7 +67,7 @@ def each_place(scene: Scene, rng: np.random.Generator) -> str:
     """What is where, by the place, one empty place among them: 'center small blue moon, top left nothing'."""
     found = [f"{thing.place} {thing.phrase().partition(' ')[2]}" for thing in scene.things]
     found.append(f"{pick(rng, scene.free_places())} nothing")
-    return ", ".join(found[i] for i in rng.permutation(len(found)))
+    return ", ".join(shuffled(rng, found))
 
 
 def named_once(scene: Scene) -> list[Thing]:
@@ -93,7 +91,7 @@ def examine(scene: Scene, rng: np.random.Generator, way: str | None = None) -> l
         groups = [[_what(scene, place)] for place in [*(t.place for t in scene.things), pick(rng, scene.free_places())]]
     else:
         groups = [[_how_many(scene, name)] for name in _and_some_absent(names, rng)]
-    return [asked for i in rng.permutation(len(groups)) for asked in groups[i]]
+    return [asked for group in shuffled(rng, groups) for asked in group]
 
 
 def _how_many(scene: Scene, name: str) -> Asked:

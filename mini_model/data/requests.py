@@ -6,7 +6,7 @@ five things in two counts); nothing here or in any trajectory of training goes t
 
 import numpy as np
 
-from mini_model.data.scenes import GROUNDS, HUES, NAMES, by_share, pick
+from mini_model.data.scenes import GROUNDS, HUES, NAMES, by_share, pick, shuffled
 from mini_model.world.prompts import Group, Request
 from mini_model.world.things import RELATIONS
 
@@ -42,7 +42,7 @@ def random_request(rng: np.random.Generator, kind: str | None = None, shares: di
     kind = kind or by_share(rng, shares)
     ground = pick(rng, GROUNDS[1:]) if rng.random() < GROUND else None
     colored = kind in ("color", "two colors") or (kind not in ("single", "two") and rng.random() < COLORED)
-    names = [NAMES[i] for i in rng.permutation(len(NAMES))[: KINDS_OF_THINGS[kind]]]
+    names = shuffled(rng, NAMES)[: KINDS_OF_THINGS[kind]]
     counts = _counts(rng, kind)
     groups = tuple(_group(rng, colored, name, count) for name, count in zip(names, counts, strict=True))
     relations: tuple = ()

@@ -16,6 +16,11 @@ def pick(rng: np.random.Generator, options: list):
     return options[rng.integers(len(options))]
 
 
+def shuffled(rng: np.random.Generator, options: list) -> list:
+    """All of the options in any order."""
+    return [options[i] for i in rng.permutation(len(options))]
+
+
 def by_share(rng: np.random.Generator, shares: dict[str, float]) -> str:
     """One of the keys, each as often as its share of the sum."""
     weights = np.array(list(shares.values()))
@@ -46,7 +51,7 @@ def random_background(rng: np.random.Generator) -> str:
 
 def random_places(rng: np.random.Generator, count: int) -> list[str]:
     """Different places in any order."""
-    return [SPOTS[i] for i in rng.permutation(len(SPOTS))[:count]]
+    return shuffled(rng, SPOTS)[:count]
 
 
 def random_scene(rng: np.random.Generator, count: int) -> Scene:
@@ -57,7 +62,7 @@ def random_scene(rng: np.random.Generator, count: int) -> Scene:
 
 def scene_of_few(rng: np.random.Generator, count: int, names: int = 2) -> Scene:
     """A scene of `count` things that share a few names between them, so that there is something to count."""
-    few = [NAMES[i] for i in rng.permutation(len(NAMES))[:names]]
+    few = shuffled(rng, NAMES)[:names]
     things = tuple(random_thing(rng, place, name=pick(rng, few)) for place in random_places(rng, count))
     return Scene(things, random_background(rng))
 

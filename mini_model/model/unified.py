@@ -63,7 +63,6 @@ class UnifiedModel(PreTrainedModel):
             "tokenizer": None,
         }
         self.post_init()
-        _start_small(self.language_model)  # here, since transformers passes over modules without weights of their own
 
     @property
     def autoencoder(self) -> Autoencoder:
@@ -79,6 +78,14 @@ class UnifiedModel(PreTrainedModel):
         """Move the autoencoder along with the network."""
         self.companions["autoencoder"]._apply(fn)
         return super()._apply(fn, recurse)
+
+    def initialize_weights(self) -> None:
+        """First weights of every module, then the small ones.
+
+        Those span several modules, and transformers leaves out of its own round whatever holds no weights itself.
+        """
+        super().initialize_weights()
+        _start_small(self.language_model)
 
     def _init_weights(self, module: nn.Module) -> None:
         """Every signal starts at about unit size: weights spread by one over the root of a layer's inputs.
