@@ -11,6 +11,7 @@ ask     picture, questions -> answers               the same
 see     picture, any of these or its description    the same
 read    description, questions -> answers           [Words] [Words] [Words with loss] ...
 imagine prompt -> a scene that fulfils it, in words [Words] [Words with loss] ...
+compare prompt, description -> what is still lacking [Words] [Words] [Words with loss] ...
 know    a few facts, as text alone                  [Words with loss] ...
 """
 
@@ -18,6 +19,7 @@ from functools import partial
 
 import numpy as np
 
+from mini_model.data.compare import comparison
 from mini_model.data.edits import first_stroke, random_edit
 from mini_model.data.parts import Draw, Have, Look, Part, Words
 from mini_model.data.questions import (
@@ -41,7 +43,7 @@ from mini_model.world.render import render
 from mini_model.world.scene import Scene
 
 # lesson -> share of the samples
-SHARES = {"draw": 0.35, "stroke": 0.02, "edit": 0.23, "see": 0.24, "read": 0.04, "imagine": 0.07, "know": 0.05}
+SHARES = {"draw": 0.35, "stroke": 0.02, "edit": 0.23, "see": 0.24, "read": 0.03, "imagine": 0.06, "compare": 0.02, "know": 0.05}
 # what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along. From which part
 # of the stage on -> lesson -> share. Each way of looking something up is learnt alone or nearly so: among many others
 # it is learnt late or never. Names come first and never leave: what is not practised is lost within minutes.
@@ -52,7 +54,7 @@ WORDS_FIRST: tuple[tuple[float, dict[str, float]], ...] = (
     (0.39, {"places": 0.4, "counts": 0.3, "things": 0.15, "names": 0.15}),
     (0.47, {"things": 0.15, "counts": 0.2, "places": 0.15, "ask": 0.5}),
     (0.6, {"imagine": 0.6, "know": 0.2, "ask": 0.2}),
-    (0.7, {"see": 0.55, "read": 0.1, "imagine": 0.2, "know": 0.15}),
+    (0.7, {"see": 0.5, "read": 0.1, "imagine": 0.15, "compare": 0.1, "know": 0.15}),
 )
 # kind of request -> share of what is imagined: relations most of all, for they are learnt soon where they are frequent
 REQUESTS = {
@@ -65,7 +67,7 @@ REQUESTS = {
     "count and two": 0.05,
 }
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
-IMAGINED, FACTS_TOLD = 3, 4  # in one sample
+IMAGINED, COMPARED, FACTS_TOLD = 3, 3, 4  # in one sample
 MOST = 5  # things in a picture that is asked about
 FEW = 0.3  # of the pictures that are asked about show several things of one name
 # how a picture is asked about -> share; one way each, since the answer to one would give that to another away
@@ -159,6 +161,14 @@ def _imagine(rng: np.random.Generator) -> list[Part]:
     return parts
 
 
+def _compare(rng: np.random.Generator) -> list[Part]:
+    """What a prompt asks for and a description lacks: what every next stroke is chosen by."""
+    parts: list[Part] = []
+    for wish, there, lacking in (comparison(rng) for _ in range(COMPARED)):
+        parts += [Words(wish), Words(there), Words(lacking, loss=True)]
+    return parts
+
+
 def _know(rng: np.random.Generator) -> list[Part]:
     facts = [pick(rng, list(FACTS)) for _ in range(FACTS_TOLD)]
     return [Words(statement(pick(rng, list(fact.phrasings)), fact.answer), loss=True) for fact in facts]
@@ -184,5 +194,6 @@ LESSONS = {
     "see": _see,
     "read": _read,
     "imagine": _imagine,
+    "compare": _compare,
     "know": _know,
 }

@@ -11,7 +11,7 @@ from mini_model.trajectory import Trajectory
 
 REHEARSAL = 0.4  # of the samples are the base model's own lessons
 # facts most of all: half of them stand in no trajectory, and what is not said again is forgotten
-REHEARSED = {"draw": 0.16, "edit": 0.14, "see": 0.30, "read": 0.08, "imagine": 0.12, "know": 0.20}
+REHEARSED = {"draw": 0.16, "edit": 0.14, "see": 0.30, "read": 0.06, "imagine": 0.10, "compare": 0.04, "know": 0.20}
 STORED = 0.5  # of the trajectories come from a folder, where one is given
 USUAL = Mix()
 
