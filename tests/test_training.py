@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from mini_model.data.base import SHARES, WORDS_FIRST, base_sample, shares_at
+from mini_model.data.compare import comparison
 from mini_model.data.parts import Draw, Look, Words
 from mini_model.data.process import process_sample
 from mini_model.data.questions import CAPTION_QUESTION, COUNT_QUESTION, EACH_QUESTION, PLACE_QUESTION, examine
@@ -34,7 +35,7 @@ from mini_model.training.vision import scene_of, what_is_where
 from mini_model.trajectory import save_many
 from mini_model.world.facts import FACTS, held_out
 from mini_model.world.reading import read_scene
-from mini_model.world.things import NUMBERS, PLACES, RELATIONS, THINGS, related
+from mini_model.world.things import COLORS, NUMBERS, PLACES, RELATIONS, THINGS, related
 
 HOME = Path(__file__).resolve().parent.parent
 MINI = HOME / "data_samples/weights/mini"
@@ -279,6 +280,27 @@ def test_what_is_imagined_fulfils_what_was_asked_for():
                     name, other = first.split()[-1], re.split(r" (?:on|and) |,", second)[0].split()[-1]
                     spots = {thing.name: thing.place for thing in scene.things}
                     assert related(spots[name], relation, spots[other])
+
+
+def test_what_is_lacking_is_all_that_was_wished_for_and_is_not_there():
+    rng, wished_for, nothing = np.random.default_rng(8), [], 0
+    for _ in range(300):
+        wish, there, lacking = comparison(rng)
+        wished, missing = _counted(wish), _counted(lacking)
+        seen = Counter((t.color, THINGS[t.name]) for t in read_scene(there).things)
+        if wished and not next(iter(wished))[0]:  # no colours asked for
+            seen = Counter(("", THINGS[t.name]) for t in read_scene(there).things)
+        assert missing == wished - seen
+        wished_for.append(wished.total())
+        nothing += lacking == "nothing"
+    assert set(wished_for) == {1, 2, 3, 4, 5} and 20 < nothing < 150
+
+
+def _counted(words: str) -> Counter:
+    """How many of each colour and name some words speak of: {("blue", "rings"): 1}."""
+    names = "|".join(name for pair in THINGS.items() for name in pair[::-1])
+    found = re.findall(rf"(an?|{'|'.join(NUMBERS)}) (?:({'|'.join(COLORS)}) )?({names})\b", words)
+    return Counter({(hue, THINGS.get(name, name)): NUMBERS.index(n) if n in NUMBERS else 1 for n, hue, name in found})
 
 
 def test_what_the_encoder_is_asked_is_what_the_picture_shows():

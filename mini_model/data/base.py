@@ -43,7 +43,16 @@ from mini_model.world.render import render
 from mini_model.world.scene import Scene
 
 # lesson -> share of the samples
-SHARES = {"draw": 0.35, "stroke": 0.02, "edit": 0.23, "see": 0.24, "read": 0.03, "imagine": 0.06, "compare": 0.02, "know": 0.05}
+SHARES = {
+    "draw": 0.35,
+    "stroke": 0.02,
+    "edit": 0.23,
+    "see": 0.24,
+    "read": 0.03,
+    "imagine": 0.06,
+    "compare": 0.02,
+    "know": 0.05,
+}
 # what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along. From which part
 # of the stage on -> lesson -> share. Each way of looking something up is learnt alone or nearly so: among many others
 # it is learnt late or never. Names come first and never leave: what is not practised is lost within minutes.

@@ -1,7 +1,8 @@
 """Random requests of every kind the base model is trained on: at most three kinds of things and one relation.
 
 Four things at most. The hard split of the benchmarks asks for more (four or five kinds of things, two relations,
-five things in two counts); nothing here or in any trajectory of training goes that far.
+five things in two counts); nothing that is painted in training goes that far. Only in words alone are as many things
+wished for (`compare`), and what is seen or told of may hold as many.
 """
 
 import numpy as np

@@ -4,7 +4,7 @@ The same code always gives the same bytes, on any machine: the only chance in it
 numbers Python promises to keep. The files are kept in the repository; a test compares them with what comes out here.
 
     mini-geneval.jsonl        GenEval's six tags, 25 prompts each
-    mini-geneval-hard.jsonl   more than any prompt of training asks for: 20 each of
+    mini-geneval-hard.jsonl   more than any prompt that is painted in training asks for: 20 each of
                               many (four or five things), chain (two relations), mixed (two counts at once)
     mini-wise.jsonl           every fact once, in the phrasing that no plan of training uses
 
