@@ -57,13 +57,9 @@ SHARES = {
 # of the stage on -> lesson -> share. Each way of looking something up is learnt alone or nearly so: among many others
 # it is learnt late or never. Names come first and never leave: what is not practised is lost within minutes.
 WORDS_FIRST: tuple[tuple[float, dict[str, float]], ...] = (
-    (0.0, {"things": 1.0}),
-    (0.14, {"things": 0.4, "names": 0.6}),
-    (0.28, {"counts": 0.7, "things": 0.15, "names": 0.15}),
-    (0.39, {"places": 0.4, "counts": 0.3, "things": 0.15, "names": 0.15}),
-    (0.47, {"things": 0.15, "counts": 0.2, "places": 0.15, "ask": 0.5}),
-    (0.6, {"imagine": 0.6, "know": 0.2, "ask": 0.2}),
-    (0.7, {"see": 0.5, "read": 0.1, "imagine": 0.15, "compare": 0.1, "know": 0.15}),
+    (0.0, {"places": 0.6, "counts": 0.15, "things": 0.1, "names": 0.15}),
+    (0.25, {"places": 0.25, "counts": 0.15, "things": 0.1, "ask": 0.5}),
+    (0.6, {"see": 0.5, "read": 0.05, "imagine": 0.1, "compare": 0.2, "know": 0.15}),
 )
 # kind of request -> share of what is imagined: relations most of all, for they are learnt soon where they are frequent
 REQUESTS = {
