@@ -44,22 +44,27 @@ from mini_model.world.scene import Scene
 
 # lesson -> share of the samples
 SHARES = {
-    "draw": 0.35,
+    "draw": 0.34,
     "stroke": 0.02,
     "edit": 0.23,
     "see": 0.24,
-    "read": 0.03,
+    "read": 0.02,
     "imagine": 0.06,
-    "compare": 0.02,
+    "compare": 0.04,
     "know": 0.05,
 }
 # what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along. From which part
 # of the stage on -> lesson -> share. Each way of looking something up is learnt alone or nearly so: among many others
 # it is learnt late or never. Names come first and never leave: what is not practised is lost within minutes.
 WORDS_FIRST: tuple[tuple[float, dict[str, float]], ...] = (
-    (0.0, {"places": 0.6, "counts": 0.15, "things": 0.1, "names": 0.15}),
-    (0.25, {"places": 0.25, "counts": 0.15, "things": 0.1, "ask": 0.5}),
-    (0.6, {"see": 0.5, "read": 0.05, "imagine": 0.1, "compare": 0.2, "know": 0.15}),
+    (0.0, {"things": 1.0}),
+    (0.1, {"things": 0.4, "names": 0.6}),
+    (0.2, {"counts": 0.7, "things": 0.15, "names": 0.15}),
+    (0.3, {"places": 0.4, "counts": 0.3, "things": 0.15, "names": 0.15}),
+    (0.4, {"places": 0.6, "counts": 0.15, "things": 0.1, "names": 0.15}),
+    (0.5, {"places": 0.25, "counts": 0.15, "things": 0.1, "ask": 0.5}),
+    (0.62, {"imagine": 0.6, "know": 0.2, "ask": 0.2}),
+    (0.7, {"see": 0.5, "read": 0.05, "imagine": 0.12, "compare": 0.18, "know": 0.15}),
 )
 # kind of request -> share of what is imagined: relations most of all, for they are learnt soon where they are frequent
 REQUESTS = {
@@ -76,7 +81,7 @@ IMAGINED, COMPARED, FACTS_TOLD = 3, 3, 4  # in one sample
 MOST = 5  # things in a picture that is asked about
 FEW = 0.3  # of the pictures that are asked about show several things of one name
 # how a picture is asked about -> share; one way each, since the answer to one would give that to another away
-LISTS = {"things": 0.4, "places": 0.25, "counts": 0.35}  # what a list goes by
+LISTS = {"things": 0.35, "places": 0.35, "counts": 0.3}  # what a list goes by
 WAYS = {"described": 0.25, "listed": 0.25, "examined": 0.5}
 
 
