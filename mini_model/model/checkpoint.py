@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoTokenizer
+from transformers.initialization import no_init_weights
 
 from mini_model.errors import KitError
 from mini_model.model.autoencoder import Autoencoder
@@ -34,7 +35,8 @@ def load(folder: Path, dtype: torch.dtype = torch.float32, device: str = "cpu") 
     """A model from a folder in the released layout, in evaluation mode, with its autoencoder and its words."""
     if not folder.is_dir():
         raise KitError(f"no model folder at {folder}; give the folder that holds {WEIGHTS}")
-    model = UnifiedModel(read_released(folder)).to(dtype)
+    with no_init_weights():  # every weight comes from the file, so none is drawn first
+        model = UnifiedModel(read_released(folder)).to(dtype)
     fill(model, folder / WEIGHTS, optional=FIXED)
     load_autoencoder(model.autoencoder, folder / AUTOENCODER)
     model.companions["tokenizer"] = read_tokenizer(folder)
