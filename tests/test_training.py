@@ -18,15 +18,15 @@ from safetensors.torch import load_file
 
 from mini_model.data.base import SHARES, WORDS_FIRST, base_sample, shares_at
 from mini_model.data.compare import comparison
-from mini_model.data.parts import Draw, Look, Words
+from mini_model.data.parts import Draw, Have, Look, Words
 from mini_model.data.process import process_sample
 from mini_model.data.questions import CAPTION_QUESTION, COUNT_QUESTION, EACH_QUESTION, PLACE_QUESTION, examine
 from mini_model.data.scenes import random_scene, scene_of_few
-from mini_model.data.trajectories import Mix, random_trajectory
+from mini_model.data.trajectories import Mix, parts_of, random_trajectory, told_of
 from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
 from mini_model.model.transformer import spans_of
-from mini_model.process.script import read, turns
+from mini_model.process.script import RIGHT, WRONG, read, turns
 from mini_model.training.assemble import Assembler
 from mini_model.training.profiles import PROFILES, profile_of
 from mini_model.training.run import STAGES, train
@@ -34,6 +34,7 @@ from mini_model.training.state import checkpoints
 from mini_model.training.vision import scene_of, what_is_where
 from mini_model.trajectory import save_many
 from mini_model.world.facts import FACTS, held_out
+from mini_model.world.judge import see
 from mini_model.world.reading import read_scene
 from mini_model.world.things import COLORS, NUMBERS, PLACES, RELATIONS, THINGS, related
 
@@ -301,6 +302,31 @@ def _counted(words: str) -> Counter:
     names = "|".join(name for pair in THINGS.items() for name in pair[::-1])
     found = re.findall(rf"(an?|{'|'.join(NUMBERS)}) (?:({'|'.join(COLORS)}) )?({names})\b", words)
     return Counter({(hue, THINGS.get(name, name)): NUMBERS.index(n) if n in NUMBERS else 1 for n, hue, name in found})
+
+
+def test_a_painting_taken_up_half_way_goes_on_from_a_picture_that_is_right():
+    rng, taken_up = np.random.default_rng(9), 0
+    for _ in range(60):
+        trajectory = random_trajectory(rng, Mix())
+        prompt, first, *rest = parts_of(trajectory, Mix(half_way=1.0, forget=0.0), rng)
+        looked, said, *_ = rest
+        assert isinstance(first, Have) and isinstance(looked, Look) and first.picture is looked.picture
+        assert trajectory.prompt in prompt.text and said.loss and RIGHT in said.text and WRONG not in said.text
+        told, shown = read_scene(said.text.split(RIGHT)[0]), see(looked.picture)
+        assert {(t.name, t.color, t.place) for t in told.things} == {(t.name, t.color, t.place) for t in shown.things}
+        taken_up += any(isinstance(part, Draw) for part in rest)
+    assert 10 < taken_up < 50
+
+
+def test_plans_told_in_words_are_learnt_and_what_is_seen_is_not():
+    rng = np.random.default_rng(10)
+    for _ in range(40):
+        trajectory = random_trajectory(rng, Mix(slips=0.0))
+        prompt, *told = told_of(trajectory)
+        assert not prompt.loss and all(isinstance(part, Words) for part in told)
+        assert [part.loss for part in told] == [True, False] * len(trajectory.steps) + [True]
+        assert [part.draws for part in told if part.loss] == [True] * len(trajectory.steps) + [False]
+        assert all(part.text.startswith("i see") for part in told if not part.loss)
 
 
 def test_what_the_encoder_is_asked_is_what_the_picture_shows():

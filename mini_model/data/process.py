@@ -1,15 +1,18 @@
 """What the process model is taught: to paint in steps, without forgetting what the base model knew."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mini_model.data.base import base_sample
 from mini_model.data.parts import Part
-from mini_model.data.trajectories import Mix, parts_of, random_trajectory
+from mini_model.data.scenes import by_share
+from mini_model.data.trajectories import Mix, parts_of, random_trajectory, told_of
 from mini_model.trajectory import Trajectory
 
-REHEARSAL = 0.4  # of the samples are the base model's own lessons
+# of the samples: trajectories; plans alone, in words; and the base model's own lessons
+SHARES = {"paint": 0.5, "tell": 0.15, "rehearse": 0.35}
 # facts most of all: half of them stand in no trajectory, and what is not said again is forgotten
 REHEARSED = {"draw": 0.16, "edit": 0.14, "see": 0.30, "read": 0.06, "imagine": 0.10, "compare": 0.04, "know": 0.20}
 STORED = 0.5  # of the trajectories come from a folder, where one is given
@@ -21,9 +24,12 @@ def process_sample(
     mix: Mix = USUAL,
     stored: Sequence[Trajectory] = (),
 ) -> list[Part]:
-    """A trajectory, made up or out of a folder (the place of self-sampled ones), or a lesson of the base stage."""
-    if rng.random() < REHEARSAL:
+    """A trajectory, made up or out of a folder (the place of self-sampled ones), its plans, or a lesson of the base."""
+    lesson = by_share(rng, SHARES)
+    if lesson == "rehearse":
         return base_sample(rng, shares=REHEARSED)
+    if lesson == "tell":
+        return told_of(random_trajectory(rng, replace(mix, slips=0.0)))
     if stored and rng.random() < STORED:
         return parts_of(stored[rng.integers(len(stored))], mix, rng)
     return parts_of(random_trajectory(rng, mix), mix, rng)

@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image
 
 from mini_model.data.edits import change
-from mini_model.data.parts import Draw, Have, Look, Part, Words
+from mini_model.data.parts import Draw, Have, Look, Part, Picture, Words
 from mini_model.data.questions import caption
 from mini_model.data.requests import random_request
 from mini_model.data.scenes import HUES, NAMES, pick, random_nudge, random_thing
-from mini_model.process.script import DONE, PREFIX, RIGHT, WRONG, turns
+from mini_model.process.script import DONE, PREFIX, RIGHT, WRONG, plan_text, turns
 from mini_model.trajectory import Plan, Reflection, Step, Trajectory
 from mini_model.world.facts import FACTS, held_out
 from mini_model.world.prompts import (
@@ -55,6 +55,7 @@ class Mix:
     slips: float = 0.4  # of the drafts are wrong, and mended; with few of them, to say "right" unseen is a good guess
     detours: float = 0.06  # of the strokes change, swap or remove instead of adding (0: additive only)
     forget: float = 0.15  # of the trajectories lose one text, so that guidance has something to push from
+    half_way: float = 0.4  # of the trajectories begin at a later picture; else rounds are counted instead of looking
     learn_slips: bool = False  # whether the wrong drafts themselves are learnt
 
 
@@ -160,12 +161,13 @@ def parts_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator) -> list
     A picture that is drawn and looked at later enters three times: noised (with loss), clean, and seen. Wrong drafts
     enter clean and seen only, unless `mix.learn_slips`: a model that learns to draw them draws them.
     """
-    spoken = turns(trajectory)
+    spoken, wrong = turns(trajectory), _wrong(trajectory)
+    first = _half_way(rng, spoken, wrong) if rng.random() < mix.half_way else 0
     forgotten = rng.integers(len(spoken)) if rng.random() < mix.forget else -1
-    wrong = {id(step.draft) for step in trajectory.steps if step.reflection.verdict == "wrong"}
-    wrong |= {id(s.refinement) for s in trajectory.steps if s.after and s.after.verdict == "wrong"}
     parts: list[Part] = [Words(PREFIX + trajectory.prompt)]
-    for number, (text, picture) in enumerate(spoken):
+    if first:
+        parts += _known(np.asarray(spoken[first - 1][1]))
+    for number, (text, picture) in enumerate(spoken[first:], first):
         if number != forgotten:
             parts.append(Words(text, loss=True, draws=picture is not None))
         if picture is None:
@@ -173,5 +175,35 @@ def parts_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator) -> list
         pixels = np.asarray(picture)
         if mix.learn_slips or id(picture) not in wrong:
             parts.append(Draw(pixels))
-        parts += [Have(pixels), Look(pixels)]
+        parts += _known(pixels)
     return parts
+
+
+def _known(pixels: Picture) -> list[Part]:
+    """A finished picture: to draw on, and to look at."""
+    return [Have(pixels), Look(pixels)]
+
+
+def _wrong(trajectory: Trajectory) -> set[int]:
+    """The identities of the pictures that are called wrong."""
+    drafts = {id(step.draft) for step in trajectory.steps if step.reflection.verdict == "wrong"}
+    return drafts | {id(s.refinement) for s in trajectory.steps if s.after and s.after.verdict == "wrong"}
+
+
+def _half_way(rng: np.random.Generator, spoken: list, wrong: set[int]) -> int:
+    """After which picture to begin; never after a wrong one, for only its plan tells what is wrong with it."""
+    right = [number for number, (_, picture) in enumerate(spoken) if picture and id(picture) not in wrong]
+    return int(pick(rng, right)) + 1 if right else 0
+
+
+def told_of(trajectory: Trajectory) -> list[Part]:
+    """A trajectory without its pictures: what is seen is read, and what to do next, or that all is done, is learnt.
+
+    Where the second thing of a relation goes is a matter of words, and words alone cost a third of what a painting
+    costs. What is seen is not learnt here: without a picture it would be made up.
+    """
+    parts: list[Part] = [Words(PREFIX + trajectory.prompt)]
+    for step in trajectory.steps:
+        parts.append(Words(plan_text(step.plan), loss=True, draws=True))
+        parts.append(Words((step.after or step.reflection).text))
+    return [*parts, Words(trajectory.closing, loss=True, draws=False)]
