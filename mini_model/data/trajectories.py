@@ -199,8 +199,8 @@ def _half_way(rng: np.random.Generator, spoken: list, wrong: set[int]) -> int:
 def told_of(trajectory: Trajectory) -> list[Part]:
     """A trajectory without its pictures: what is seen is read, and what to do next, or that all is done, is learnt.
 
-    Where the second thing of a relation goes is a matter of words, and words alone cost a third of what a painting
-    costs. What is seen is not learnt here: without a picture it would be made up.
+    Where the second thing of a relation goes is a matter of words, and a sample without pictures is a short one.
+    What is seen is not learnt here: without a picture it would be made up.
     """
     parts: list[Part] = [Words(PREFIX + trajectory.prompt)]
     for step in trajectory.steps:
