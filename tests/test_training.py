@@ -322,11 +322,13 @@ def test_plans_told_in_words_are_learnt_and_what_is_seen_is_not():
     rng = np.random.default_rng(10)
     for _ in range(40):
         trajectory = random_trajectory(rng, Mix(slips=0.0))
-        prompt, *told = told_of(trajectory)
+        prompt, *told = told_of(trajectory, Mix(half_way=0.0), rng)
         assert not prompt.loss and all(isinstance(part, Words) for part in told)
         assert [part.loss for part in told] == [True, False] * len(trajectory.steps) + [True]
         assert [part.draws for part in told if part.loss] == [True] * len(trajectory.steps) + [False]
         assert all(part.text.startswith("i see") for part in told if not part.loss)
+        later = told_of(trajectory, Mix(half_way=1.0), rng)
+        assert later == [prompt, *told[len(told) - len(later) + 1 :]] and not later[1].loss
 
 
 def test_what_the_encoder_is_asked_is_what_the_picture_shows():

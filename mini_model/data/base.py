@@ -44,10 +44,10 @@ from mini_model.world.scene import Scene
 
 # lesson -> share of the samples
 SHARES = {
-    "draw": 0.34,
+    "draw": 0.28,
     "stroke": 0.02,
-    "edit": 0.23,
-    "see": 0.24,
+    "edit": 0.22,
+    "see": 0.31,
     "read": 0.02,
     "imagine": 0.06,
     "compare": 0.04,

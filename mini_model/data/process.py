@@ -14,7 +14,7 @@ from mini_model.trajectory import Trajectory
 # of the samples: trajectories; plans alone, in words; and the base model's own lessons
 SHARES = {"paint": 0.5, "tell": 0.15, "rehearse": 0.35}
 # facts most of all: half of them stand in no trajectory, and what is not said again is forgotten
-REHEARSED = {"draw": 0.16, "edit": 0.14, "see": 0.30, "read": 0.06, "imagine": 0.10, "compare": 0.04, "know": 0.20}
+REHEARSED = {"draw": 0.16, "edit": 0.14, "see": 0.28, "read": 0.04, "imagine": 0.08, "compare": 0.10, "know": 0.20}
 STORED = 0.5  # of the trajectories come from a folder, where one is given
 USUAL = Mix()
 
@@ -29,7 +29,7 @@ def process_sample(
     if lesson == "rehearse":
         return base_sample(rng, shares=REHEARSED)
     if lesson == "tell":
-        return told_of(random_trajectory(rng, replace(mix, slips=0.0)))
+        return told_of(random_trajectory(rng, replace(mix, slips=0.0)), mix, rng)
     if stored and rng.random() < STORED:
         return parts_of(stored[rng.integers(len(stored))], mix, rng)
     return parts_of(random_trajectory(rng, mix), mix, rng)

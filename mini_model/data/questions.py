@@ -84,9 +84,9 @@ def examine(scene: Scene, rng: np.random.Generator, way: str | None = None) -> l
     way: "number", "place" or "name"; one of them at random where none is given.
     """
     names, single = [thing.name for thing in scene.things], named_once(scene)
-    way = way or rng.choice(["number", "place", "name"], p=[0.35, 0.3, 0.35])
+    way = way or rng.choice(["number", "place", "name"], p=[0.35, 0.15, 0.5])
     if way == "name" and single:
-        groups = [pick(rng, [[_color(t), _where(t)], [_color(t)], [_where(t)]]) for t in single]
+        groups = [pick(rng, [[_color(t), _where(t)], [_where(t)], [_where(t)]]) for t in single]
     elif way == "place":
         groups = [[_what(scene, place)] for place in [*(t.place for t in scene.things), pick(rng, scene.free_places())]]
     else:

@@ -163,7 +163,7 @@ def parts_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator) -> list
     """
     spoken, wrong = turns(trajectory), _wrong(trajectory)
     first = _half_way(rng, spoken, wrong) if rng.random() < mix.half_way else 0
-    forgotten = rng.integers(len(spoken)) if rng.random() < mix.forget else -1
+    forgotten = rng.integers(first, len(spoken)) if rng.random() < mix.forget else -1
     parts: list[Part] = [Words(PREFIX + trajectory.prompt)]
     if first:
         parts += _known(np.asarray(spoken[first - 1][1]))
@@ -196,14 +196,21 @@ def _half_way(rng: np.random.Generator, spoken: list, wrong: set[int]) -> int:
     return int(pick(rng, right)) + 1 if right else 0
 
 
-def told_of(trajectory: Trajectory) -> list[Part]:
+def told_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator) -> list[Part]:
     """A trajectory without its pictures: what is seen is read, and what to do next, or that all is done, is learnt.
 
     Where the second thing of a relation goes is a matter of words, and a sample without pictures is a short one.
-    What is seen is not learnt here: without a picture it would be made up.
+    What is seen is not learnt here: without a picture it would be made up. Some begin half-way, as paintings do.
     """
+    first = int(rng.integers(1, len(trajectory.steps) + 1)) if rng.random() < mix.half_way else 0
     parts: list[Part] = [Words(PREFIX + trajectory.prompt)]
-    for step in trajectory.steps:
-        parts.append(Words(plan_text(step.plan), loss=True, draws=True))
-        parts.append(Words((step.after or step.reflection).text))
+    if first:
+        parts.append(Words(_seen(trajectory.steps[first - 1])))
+    for step in trajectory.steps[first:]:
+        parts += [Words(plan_text(step.plan), loss=True, draws=True), Words(_seen(step))]
     return [*parts, Words(trajectory.closing, loss=True, draws=False)]
+
+
+def _seen(step: Step) -> str:
+    """What is said of the picture a step ends with."""
+    return (step.after or step.reflection).text

@@ -51,7 +51,7 @@ PROFILES: dict[str, dict[str, Profile]] = {
     },
     "process": {
         "smoke": Profile(steps=6, batch=4, rate=5e-4, warmup=2, ema=0.9, save_seconds=2, copies=2),
-        "cpu": Profile(steps=2_300, batch=20, rate=1e-3, warmup=100, copies=2),
+        "cpu": Profile(steps=2_300, batch=24, rate=1e-3, warmup=100, copies=2),
         "gpu": Profile(steps=12_000, batch=256, rate=7e-4, warmup=200, copies=2),
     },
 }
