@@ -36,7 +36,7 @@ from mini_model.data.questions import (
     named_once,
 )
 from mini_model.data.requests import random_request
-from mini_model.data.scenes import by_share, pick, random_nudge, random_scene, scene_of_few
+from mini_model.data.scenes import MOST, by_share, pick, random_nudge, random_scene, scene_of_few
 from mini_model.world.facts import FACTS
 from mini_model.world.prompts import OPENINGS
 from mini_model.world.render import render
@@ -78,7 +78,6 @@ REQUESTS = {
 }
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
 IMAGINED, COMPARED, FACTS_TOLD = 3, 3, 4  # in one sample
-MOST = 5  # things in a picture that is asked about
 FEW = 0.3  # of the pictures that are asked about show several things of one name
 # how a picture is asked about -> share; one way each, since the answer to one would give that to another away
 LISTS = {"things": 0.35, "places": 0.35, "counts": 0.3}  # what a list goes by

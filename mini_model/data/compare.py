@@ -10,12 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from mini_model.data.questions import caption
-from mini_model.data.scenes import HUES, NAMES, pick, random_places, shuffled
+from mini_model.data.scenes import HUES, MOST, NAMES, pick, random_places, shuffled
 from mini_model.world.prompts import OPENINGS, Group, Request
 from mini_model.world.scene import Scene, Thing, join
 
 LACKS_QUESTION = "what is not there?"
-MOST = 5  # things wished for
 COLORED, COUNTED = 0.7, 0.35  # of the wishes name colours, ask for several things of a kind
 IN_ORDER = 0.6  # of the scenes hold the first things wished for, as a painting half-way does
 STRAY = 0.15  # how often one thing has a colour that was not asked for

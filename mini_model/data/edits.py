@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from mini_model.data.scenes import HUES, by_share, pick, random_background, random_nudge, random_scene, random_thing
+from mini_model.data.scenes import (
+    HUES,
+    MOST,
+    by_share,
+    pick,
+    random_background,
+    random_nudge,
+    random_scene,
+    random_thing,
+)
 from mini_model.world.prompts import (
     instruction_add,
     instruction_move,
@@ -15,7 +24,6 @@ from mini_model.world.scene import Scene, Thing
 
 # kind of edit -> share of the edits
 SHARES = {"add": 0.55, "recolor": 0.14, "swap": 0.09, "remove": 0.12, "move": 0.06, "resize": 0.04}
-MOST = 5  # things in a scene that is edited
 
 
 def random_edit(rng: np.random.Generator) -> tuple[Scene, str, Scene]:

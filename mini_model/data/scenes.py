@@ -7,6 +7,7 @@ from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import BACKGROUNDS, COLORS, PLACES, THINGS
 
 NAMES, HUES, SPOTS, GROUNDS = list(THINGS), list(COLORS), list(PLACES), list(BACKGROUNDS)
+MOST = 5  # things in a picture that is edited, described or asked about
 SMALL_SHARE = 0.3  # of the things
 PAPER_SHARE = 0.55  # of the pages; the other three backgrounds share the rest
 

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mini_model.data.questions import QUESTION_KINDS, ask
-from mini_model.data.scenes import random_scene
+from mini_model.data.scenes import MOST, random_scene
 from mini_model.evaluation.statistics import score_tags
 from mini_model.model.answers import answer
 from mini_model.model.pictures import to_pixels
@@ -22,7 +22,6 @@ from mini_model.world.render import render
 from mini_model.world.scene import Scene
 
 AWAY = 7_919  # keeps these random numbers apart from those of training, whose seeds are (seed, 10, step, rank)
-MOST = 5  # things in a picture
 LONGEST = 24  # words an answer may have
 BATCH = 50  # questions asked side by side
 # how a question of each kind begins; where a picture does not allow the kind, `ask` falls back to another
