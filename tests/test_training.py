@@ -22,7 +22,7 @@ from mini_model.data.parts import Draw, Have, Look, Words
 from mini_model.data.process import process_sample
 from mini_model.data.questions import CAPTION_QUESTION, COUNT_QUESTION, EACH_QUESTION, PLACE_QUESTION, examine
 from mini_model.data.scenes import random_scene, scene_of_few
-from mini_model.data.trajectories import Mix, parts_of, random_trajectory, told_of
+from mini_model.data.trajectories import Mix, loosely_joined, parts_of, random_trajectory, told_of
 from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
 from mini_model.model.transformer import spans_of
@@ -316,6 +316,13 @@ def test_a_painting_taken_up_half_way_goes_on_from_a_picture_that_is_right():
         assert {(t.name, t.color, t.place) for t in told.things} == {(t.name, t.color, t.place) for t in shown.things}
         taken_up += any(isinstance(part, Draw) for part in rest)
     assert 10 < taken_up < 50
+
+
+def test_the_things_of_a_prompt_are_joined_any_way():
+    rng = np.random.default_rng(11)
+    told = {loosely_joined(rng, "a photo of a cup, a star and a tree") for _ in range(60)}
+    assert told == {f"a photo of a cup{one}a star{two}a tree" for one in (", ", " and ") for two in (", ", " and ")}
+    assert loosely_joined(rng, "a photo of a cup on the sand") == "a photo of a cup on the sand"
 
 
 def test_plans_told_in_words_are_learnt_and_what_is_seen_is_not():

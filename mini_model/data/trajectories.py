@@ -6,6 +6,7 @@ Places are always taken from what is free in the picture so far. The paper's sel
 model's own mistakes take the place of made-up ones, are read from folders of trajectories instead.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,7 @@ class Mix:
     slips: float = 0.4  # of the drafts are wrong, and mended; with few of them, to say "right" unseen is a good guess
     detours: float = 0.06  # of the strokes change, swap or remove instead of adding (0: additive only)
     forget: float = 0.15  # of the trajectories lose one text, so that guidance has something to push from
+    loose: float = 0.6  # of the prompts join their things any way; else "and" is waited for instead of the list's end
     half_way: float = 0.4  # of the trajectories begin at a later picture; else rounds are counted instead of looking
     learn_slips: bool = False  # whether the wrong drafts themselves are learnt
 
@@ -68,7 +70,14 @@ def random_trajectory(rng: np.random.Generator, mix: Mix) -> Trajectory:
         thing = Thing(fact.name, fact.color, pick(rng, list(PLACES)), "big", random_nudge(rng))
         return _walk(rng, mix, opening.format(phrasing), Scene((thing,)), f"{phrasing} is {fact.answer}: ")
     request = random_request(rng, shares=REQUESTS)
-    return _walk(rng, mix, request.sentence(opening), request.fulfil(rng, random_nudge), "")
+    prompt = request.sentence(opening)
+    prompt = loosely_joined(rng, prompt) if rng.random() < mix.loose else prompt
+    return _walk(rng, mix, prompt, request.fulfil(rng, random_nudge), "")
+
+
+def loosely_joined(rng: np.random.Generator, prompt: str) -> str:
+    """The same list with a comma or an "and" at random between its things: 'a cup and a star, a tree'."""
+    return re.sub(r", | and ", lambda _: pick(rng, [", ", " and "]), prompt)
 
 
 def _walk(rng: np.random.Generator, mix: Mix, prompt: str, goal: Scene, reason: str) -> Trajectory:
