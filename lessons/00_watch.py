@@ -362,7 +362,8 @@ for prompt, step in [*own.items(), *recolored.items()]:
 #
 # You have watched one model plan, paint and speak about its own drafts; held its pictures against a judge that
 # cannot be talked round; compared with the same model painting at once; and tried which spoilt drafts its
-# criticism finds, and whether it is the criticism that mends them.
+# criticism finds, and whether it is the criticism that mends them. The words of this lesson stand in the
+# [glossary of the course](../lessons/glossary.md).
 #
 # Read on: [the method's paper](https://arxiv.org/abs/2604.04746) ·
 # [BAGEL](https://github.com/ByteDance-Seed/Bagel) ·

@@ -154,6 +154,24 @@ def test_a_lesson_has_its_form(lesson):
 
 
 @each_lesson
+def test_a_lesson_states_its_time_and_links_the_glossary(lesson):
+    text = prose(derive(lesson, "student"))
+    stated = int(re.search(r"\*\*Your time:\*\* about\s+(\d+)\s+minutes", text)[1])
+    exercises = [int(minutes) for minutes in re.findall(r"^## .*Exercise.*\((\d+) min", text, re.MULTILINE)]
+    assert sum(exercises) <= stated <= 60
+    assert "(../lessons/glossary.md)" in text
+    links = re.findall(r"\]\(https://[^)]+\)", text[text.index("Read on:") :])
+    assert len(links) == 3
+
+
+def test_the_course_has_exercises_enough_and_a_glossary_in_order():
+    exercises = [cell for lesson in LESSONS for cell in tagged(derive(lesson, "solution"), "exercise")]
+    assert len(exercises) >= 14 and sum(len(mutants_of(lesson)) for lesson in LESSONS) >= 42
+    words = re.findall(r"^\*\*([^*]+)\*\*", (TOP / "lessons" / "glossary.md").read_text(), re.MULTILINE)
+    assert len(words) >= 40 and words == sorted(words, key=str.lower)
+
+
+@each_lesson
 def test_links_and_file_names_in_prose_exist(lesson):
     tops = {path.name for path in TOP.iterdir()}
     for edition, folder in FOLDERS.items():

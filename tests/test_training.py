@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -316,6 +317,18 @@ def test_a_painting_taken_up_half_way_goes_on_from_a_picture_that_is_right():
         assert {(t.name, t.color, t.place) for t in told.things} == {(t.name, t.color, t.place) for t in shown.things}
         taken_up += any(isinstance(part, Draw) for part in rest)
     assert 10 < taken_up < 50
+
+
+def test_facts_are_told_in_text_alone_and_many_answer_a_question():
+    rng, asked, told = np.random.default_rng(12), 0, 0
+    for _ in range(60):
+        for before, part in pairwise([None, *base_sample(rng, "know")]):
+            assert isinstance(part, Words) and part.loss == (not part.text.startswith("what is"))
+            told += part.loss
+            if before and not before.loss:
+                asked += 1
+                assert part.text.startswith(before.text.removeprefix("what is ").rstrip("?") + " is ")
+    assert told == 240 and 0.4 < asked / told < 0.8
 
 
 def test_the_things_of_a_prompt_are_joined_any_way():

@@ -12,7 +12,7 @@ see     picture, any of these or its description    the same
 read    description, questions -> answers           [Words] [Words] [Words with loss] ...
 imagine prompt -> a scene that fulfils it, in words [Words] [Words with loss] ...
 compare prompt, description -> what is still lacking [Words] [Words] [Words with loss] ...
-know    a few facts, as text alone                  [Words with loss] ...
+know    a few facts in text alone, many asked for   [Words] [Words with loss] ...
 """
 
 from functools import partial
@@ -78,6 +78,7 @@ REQUESTS = {
 }
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
 IMAGINED, COMPARED, FACTS_TOLD = 3, 3, 4  # in one sample
+FACTS_ASKED = 0.6  # of the facts answer a question
 FEW = 0.3  # of the pictures that are asked about show several things of one name
 # how a picture is asked about -> share; one way each, since the answer to one would give that to another away
 LISTS = {"things": 0.35, "places": 0.35, "counts": 0.3}  # what a list goes by
@@ -179,8 +180,13 @@ def _compare(rng: np.random.Generator) -> list[Part]:
 
 
 def _know(rng: np.random.Generator) -> list[Part]:
-    facts = [pick(rng, list(FACTS)) for _ in range(FACTS_TOLD)]
-    return [Words(statement(pick(rng, list(fact.phrasings)), fact.answer), loss=True) for fact in facts]
+    """Facts told, or asked for by the words that the answer begins with: who knows a name must also find it again."""
+    parts: list[Part] = []
+    for fact in (pick(rng, list(FACTS)) for _ in range(FACTS_TOLD)):
+        phrasing = pick(rng, list(fact.phrasings))
+        parts += [Words(f"what is {phrasing}?")] if rng.random() < FACTS_ASKED else []
+        parts.append(Words(statement(phrasing, fact.answer), loss=True))
+    return parts
 
 
 def statement(phrasing: str, answer: str) -> str:

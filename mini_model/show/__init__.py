@@ -1,8 +1,31 @@
 """The picture language: the same four stages in READMEs, notebooks and pages; static first, widget second."""
 
+from mini_model.show.attention_explorer import AttentionExplorer, attention_explorer
+from mini_model.show.figure import Figure, figure
+from mini_model.show.flow_explorer import FlowExplorer, flow_explorer
+from mini_model.show.judge_boxes import JudgeBoxes, judge_boxes
 from mini_model.show.language import alt_text
+from mini_model.show.mask_explorer import MaskExplorer, mask_explorer
 from mini_model.show.page import page, write_page
 from mini_model.show.player import Player, player
 from mini_model.show.strip import Strip, strip
 
-__all__ = ["Player", "Strip", "alt_text", "page", "player", "strip", "write_page"]
+__all__ = [
+    "AttentionExplorer",
+    "Figure",
+    "FlowExplorer",
+    "JudgeBoxes",
+    "MaskExplorer",
+    "Player",
+    "Strip",
+    "alt_text",
+    "attention_explorer",
+    "figure",
+    "flow_explorer",
+    "judge_boxes",
+    "mask_explorer",
+    "page",
+    "player",
+    "strip",
+    "write_page",
+]

@@ -52,7 +52,7 @@ class AutoencoderStage:
         spread = torch.exp(0.5 * log_variance) + (ROUGH if self.polish else 0.0)
         error = self.model.decode(self.model.scaled(mean + spread * noise)).float() - pixels
         squared, absolute = error.pow(2).mean(), error.abs().mean()
-        kl = 0.5 * (mean.pow(2) + log_variance.exp() - 1 - log_variance).mean()
+        kl = kl_to_noise(mean, log_variance)
         loss = squared + L1_WEIGHT * absolute + KL_WEIGHT * kl
         return loss, {"squared error": squared.item(), "kl": kl.item()}, len(pixels)
 
@@ -71,10 +71,23 @@ class AutoencoderStage:
             pixels = scene_pixels(np.random.default_rng((self.seed, 3)), 512)
             with torch.no_grad():
                 latents = torch.cat([self.model.encode(part) for part in pixels.split(64)])
-            config.shift_factor, config.scale_factor = latents.mean().item(), 1 / latents.std().item()
+            config.shift_factor, config.scale_factor = shift_and_scale(latents)
         with new_folder(out / "model") as fresh:
             (fresh / "ae_config.json").write_text(json.dumps(config.to_dict(), indent=2, sort_keys=True) + "\n")
             save_file({name: t.contiguous() for name, t in self.model.state_dict().items()}, fresh / AUTOENCODER)
+
+
+def kl_to_noise(mean: Float[Tensor, "*shape"], log_variance: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
+    """How far the latents' clouds are from plain noise, in nats: the mean over all latents.
+
+    Of two normal distributions, the posterior and the standard one (Kingma and Welling, arXiv 1312.6114, appendix B).
+    """
+    return 0.5 * (mean.pow(2) + log_variance.exp() - 1 - log_variance).mean()
+
+
+def shift_and_scale(latents: Float[Tensor, "*shape"]) -> tuple[float, float]:
+    """What brings latents to mean zero and unit variance: (latents - shift) * scale."""
+    return latents.mean().item(), 1 / latents.std().item()
 
 
 def scene_pixels(rng: np.random.Generator, count: int) -> Float[Tensor, "B 3 H W"]:
