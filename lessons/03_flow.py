@@ -53,7 +53,7 @@ from mini_model.world.render import SILHOUETTES, render
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import COLORS
 
-torch.manual_seed(0)
+dice = torch.manual_seed(0)
 
 # %% [markdown]
 # ## 3.1 A picture first

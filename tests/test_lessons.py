@@ -4,10 +4,14 @@ The usual mistakes of a lesson lie in `mutants/NAME.py` as (right text, wrong te
 The solved lesson is run once with all of them planted in it, each tried just before its check.
 """
 
+import os
 import re
 import runpy
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import patch
 
 import jupytext
 import nbformat
@@ -67,13 +71,20 @@ def plant(notebook, mutants):
 
 
 @cache
+def both(lesson):
+    """The lesson solved, with every mistake planted in it, and untouched: run side by side, a core each."""
+    notebooks = plant(derive(lesson, "solution"), mutants_of(lesson)), derive(lesson, "student")
+    with patch.dict(os.environ, OMP_NUM_THREADS="1"), ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        jobs = [pool.submit(run, notebook, lesson.stem, "smoke") for notebook in notebooks]
+        return [job.result()[0] for job in jobs]
+
+
 def solved(lesson):
-    return run(plant(derive(lesson, "solution"), mutants_of(lesson)), lesson.stem, "smoke")[0]
+    return both(lesson)[0]
 
 
-@cache
 def untouched(lesson):
-    return run(derive(lesson, "student"), lesson.stem, "smoke")[0]
+    return both(lesson)[1]
 
 
 @each_lesson
