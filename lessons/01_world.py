@@ -510,7 +510,8 @@ judge_boxes(picture, row)
 # ## 1.6 Break it on purpose
 #
 # The judge is exact on clean pictures; a painted one is soft. So blur pictures more and more, right ones and
-# spoilt ones. Then a *ghost*: two full hearts and a third with less and less paint, where two are asked for.
+# spoilt ones. Then a *ghost*: two full hearts and a third that is hardly there, with more and more paint, where
+# two are asked for.
 #
 # **Predict:** what goes first as the blur grows, counting or relations? And does a judge that loses its way
 # refuse what is right, or accept what is wrong?
