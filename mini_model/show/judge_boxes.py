@@ -11,6 +11,7 @@ from mini_model.show.explorer import Explorer, Look, slider
 from mini_model.show.figure import WIDTH, Figure, as_picture, blank
 from mini_model.show.language import VERDICT_MARKS, VERDICT_WORDS, counted
 from mini_model.world.judge import detections, judge
+from mini_model.world.scene import join
 from mini_model.world.things import COLORS, SIDE, THINGS
 
 MARGIN, GUTTER, SCALE, ROW = 16, 32, 6, 30  # points; SCALE is points to a pixel of the drawn world
@@ -148,7 +149,7 @@ def asked(spec: dict) -> str:
         relation, target = group.get("position", ("", 0))
         wanted.append(f"{words} {relation} the {_class_of(groups[target])}" if relation else words)
     wanted += [f"fewer than {ban['count']} {_class_of(ban)}" for ban in spec.get("exclude", [])]
-    return f"{', '.join(wanted[:-1])} and {wanted[-1]}" if len(wanted) > 1 else "".join(wanted) or "nothing"
+    return join(wanted) or "nothing"
 
 
 def _class_of(group: dict) -> str:

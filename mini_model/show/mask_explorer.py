@@ -16,6 +16,7 @@ from mini_model.show.explorer import Explorer, Look, as_numbers, slider
 from mini_model.show.figure import WIDTH, Figure
 from mini_model.show.language import counted
 from mini_model.show.table import KINDS, Table, draw_table
+from mini_model.world.scene import join
 
 BESIDE = 620  # points: the width of the table in the widget
 
@@ -81,12 +82,8 @@ def rules(table: Table) -> list[tuple[str, str]]:
         lookers = table.mask[:, kinds == kind].any(1)
         seen_by = [other for other in KINDS if lookers[kinds == other].any()]
         alone = " alone" if seen_by == [kind] else ""
-        found.append((kind, f"{counted(table.kinds.count(kind), 'token')}, seen by {_and(seen_by)}{alone}"))
+        found.append((kind, f"{counted(table.kinds.count(kind), 'token')}, seen by {join(seen_by) or 'none'}{alone}"))
     return found
-
-
-def _and(words: list[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words) or "none"
 
 
 def alt_text(table: Table) -> str:

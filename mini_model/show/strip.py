@@ -1,10 +1,7 @@
 """The strip: a whole trajectory in one picture, a row of four frames a round, for READMEs and notebooks."""
 
-import base64
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, PngImagePlugin
 
@@ -28,6 +25,7 @@ from mini_model.show.draw import (
     stacked,
     tint,
 )
+from mini_model.show.figure import Figure
 from mini_model.show.language import Stage
 from mini_model.trajectory import Reflection, Step, Trajectory
 
@@ -46,12 +44,8 @@ class Frame:
     empty: str = ""
 
 
-@dataclass(frozen=True)
-class Strip:
+class Strip(Figure):
     """A drawn trajectory with its alt text; shows itself in notebooks."""
-
-    image: Image.Image
-    alt: str
 
     @property
     def size(self) -> tuple[int, int]:
@@ -66,19 +60,6 @@ class Strip:
         notes = PngImagePlugin.PngInfo()
         notes.add_itxt("Description", self.alt)
         return png(self.image, pnginfo=notes, dpi=(72 * SHARP, 72 * SHARP))
-
-    def _repr_html_(self) -> str:
-        source = base64.b64encode(self._repr_png_()).decode()
-        width = self.image.width // SHARP
-        return (
-            f'<img alt="{escape(self.alt)}" width="{width}" style="max-width:100%;height:auto" '
-            f'src="data:image/png;base64,{source}">'
-        )
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-        source = base64.b64encode(self._repr_png_()).decode()
-        data = {"image/png": source, "text/html": self._repr_html_(), "text/plain": self.alt}
-        return data, {"image/png": {"width": self.image.width // SHARP, "alt": self.alt}}
 
 
 def strip(trajectory: Trajectory) -> Strip:
@@ -96,7 +77,7 @@ def strip(trajectory: Trajectory) -> Strip:
         _draw_row(pen, row, top, tall, number)
         top += tall + GUTTER
     _draw_ending(pen, picture, words, (MARGIN, top, WIDTH - MARGIN, top + end))
-    return Strip(pen.page, language.alt_text(trajectory))
+    return Strip(pen.page, language.alt_text(trajectory), WIDTH)
 
 
 def _frames(step: Step) -> list[Frame]:
