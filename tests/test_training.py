@@ -17,17 +17,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mini_model.data.base import SHARES, WORDS_FIRST, base_sample, shares_at
-from mini_model.data.compare import comparison
+from mini_model.data.base import SHARES, WORDS_FIRST, base_sample, shares_at, statement
+from mini_model.data.compare import comparison, lacking
 from mini_model.data.parts import Draw, Have, Look, Words
 from mini_model.data.process import process_sample
 from mini_model.data.questions import CAPTION_QUESTION, COUNT_QUESTION, EACH_QUESTION, PLACE_QUESTION, examine
+from mini_model.data.requests import loosely_joined
 from mini_model.data.scenes import random_scene, scene_of_few
-from mini_model.data.trajectories import Mix, loosely_joined, parts_of, random_trajectory, told_of
+from mini_model.data.trajectories import Mix, parts_of, random_trajectory, told_of
 from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
 from mini_model.model.transformer import spans_of
-from mini_model.process.script import RIGHT, WRONG, read, turns
+from mini_model.process.script import LACKS, RIGHT, WRONG, read, turns
 from mini_model.training.assemble import Assembler
 from mini_model.training.profiles import PROFILES, profile_of
 from mini_model.training.run import STAGES, train
@@ -36,7 +37,9 @@ from mini_model.training.vision import scene_of, what_is_where
 from mini_model.trajectory import save_many
 from mini_model.world.facts import FACTS, held_out
 from mini_model.world.judge import see
+from mini_model.world.prompts import Group
 from mini_model.world.reading import read_scene
+from mini_model.world.scene import Thing
 from mini_model.world.things import COLORS, NUMBERS, PLACES, RELATIONS, THINGS, related
 
 HOME = Path(__file__).resolve().parent.parent
@@ -287,15 +290,32 @@ def test_what_is_imagined_fulfils_what_was_asked_for():
 def test_what_is_lacking_is_all_that_was_wished_for_and_is_not_there():
     rng, wished_for, nothing = np.random.default_rng(8), [], 0
     for _ in range(300):
-        wish, there, lacking = comparison(rng)
-        wished, missing = _counted(wish), _counted(lacking)
-        seen = Counter((t.color, THINGS[t.name]) for t in read_scene(there).things)
+        wish, there, lacks = comparison(rng)
+        wished, missing = _counted(wish), _counted(lacks)
+        seen = Counter((t.color, THINGS[t.name]) for t in read_scene(there.split(RIGHT)[0]).things)
         if wished and not next(iter(wished))[0]:  # no colours asked for
-            seen = Counter(("", THINGS[t.name]) for t in read_scene(there).things)
+            seen = Counter(("", THINGS[t.name]) for t in read_scene(there.split(RIGHT)[0]).things)
         assert missing == wished - seen
         wished_for.append(wished.total())
-        nothing += lacking == "nothing"
+        nothing += lacks == "nothing."
     assert set(wished_for) == {1, 2, 3, 4, 5} and 20 < nothing < 150
+
+
+def test_a_thing_of_another_size_or_colour_is_not_the_one_that_was_wanted():
+    wanted = (Group("cup", 2, "red", "small"), Group("star"))
+    there = [Thing("cup", "red", "center", "big"), Thing("cup", "red", "top left", "small")]
+    assert lacking(wanted, there) == "a small red cup and a star"
+    assert lacking(wanted, [*there, there[1], Thing("star", "blue", "top center")]) == "nothing"
+
+
+def test_every_reflection_that_is_content_asks_what_is_still_lacking():
+    rng = np.random.default_rng(13)
+    for _ in range(60):
+        trajectory = random_trajectory(rng, Mix())
+        asked = [step.after or step.reflection for step in trajectory.steps]
+        assert all(reflection.text.count(LACKS) == 1 for reflection in asked)
+        done = [reflection.text.endswith(f"{LACKS} nothing.") for reflection in asked]
+        assert done == [False] * (len(done) - 1) + [True]
 
 
 def _counted(words: str) -> Counter:
@@ -321,13 +341,14 @@ def test_a_painting_taken_up_half_way_goes_on_from_a_picture_that_is_right():
 
 def test_facts_are_told_in_text_alone_and_many_answer_a_question():
     rng, asked, told = np.random.default_rng(12), 0, 0
+    facts = {statement(words, fact.answer): words for fact in FACTS for words in fact.phrasings}
     for _ in range(60):
         for before, part in pairwise([None, *base_sample(rng, "know")]):
-            assert isinstance(part, Words) and part.loss == (not part.text.startswith("what is"))
+            assert isinstance(part, Words) and part.loss == (part.text in facts)
             told += part.loss
             if before and not before.loss:
                 asked += 1
-                assert part.text.startswith(before.text.removeprefix("what is ").rstrip("?") + " is ")
+                assert before.text.removesuffix("?").endswith(f" {facts[part.text]}")
     assert told == 240 and 0.4 < asked / told < 0.8
 
 
@@ -344,11 +365,15 @@ def test_plans_told_in_words_are_learnt_and_what_is_seen_is_not():
         trajectory = random_trajectory(rng, Mix(slips=0.0))
         prompt, *told = told_of(trajectory, Mix(half_way=0.0), rng)
         assert not prompt.loss and all(isinstance(part, Words) for part in told)
-        assert [part.loss for part in told] == [True, False] * len(trajectory.steps) + [True]
-        assert [part.draws for part in told if part.loss] == [True] * len(trajectory.steps) + [False]
-        assert all(part.text.startswith("i see") for part in told if not part.loss)
+        assert all(part.loss for part in told)
+        assert [part.draws for part in told] == [True] * len(trajectory.steps) + [False]
+        first, *others = told
+        assert not first.given and first.text.startswith("<ins>")
+        for part in others:
+            assert part.given.startswith("i see") and part.given.strip().endswith(RIGHT)
+            assert part.text.removeprefix(part.given).startswith(LACKS)
         later = told_of(trajectory, Mix(half_way=1.0), rng)
-        assert later == [prompt, *told[len(told) - len(later) + 1 :]] and not later[1].loss
+        assert later == [prompt, *told[len(told) - len(later) + 1 :]] and later[1].given
 
 
 def test_what_the_encoder_is_asked_is_what_the_picture_shows():

@@ -11,7 +11,7 @@ ask     picture, questions -> answers               the same
 see     picture, any of these or its description    the same
 read    description, questions -> answers           [Words] [Words] [Words with loss] ...
 imagine prompt -> a scene that fulfils it, in words [Words] [Words with loss] ...
-compare prompt, description -> what is still lacking [Words] [Words] [Words with loss] ...
+compare prompt, description -> what is still lacking [Words] [Words, the rest of it with loss] ...
 know    a few facts in text alone, many asked for   [Words] [Words with loss] ...
 """
 
@@ -44,13 +44,13 @@ from mini_model.world.scene import Scene
 
 # lesson -> share of the samples
 SHARES = {
-    "draw": 0.28,
+    "draw": 0.27,
     "stroke": 0.02,
-    "edit": 0.22,
-    "see": 0.31,
+    "edit": 0.21,
+    "see": 0.30,
     "read": 0.02,
     "imagine": 0.06,
-    "compare": 0.04,
+    "compare": 0.07,
     "know": 0.05,
 }
 # what is learnt before drawing: eyes and words, which BAGEL's encoder and language model bring along. From which part
@@ -174,17 +174,18 @@ def _imagine(rng: np.random.Generator) -> list[Part]:
 def _compare(rng: np.random.Generator) -> list[Part]:
     """What a prompt asks for and a description lacks: what every next stroke is chosen by."""
     parts: list[Part] = []
-    for wish, there, lacking in (comparison(rng) for _ in range(COMPARED)):
-        parts += [Words(wish), Words(there), Words(lacking, loss=True)]
+    for wish, seen, lacks in (comparison(rng) for _ in range(COMPARED)):
+        parts += [Words(wish), Words(f"{seen} {lacks}", loss=True, given=seen)]
     return parts
 
 
 def _know(rng: np.random.Generator) -> list[Part]:
-    """Facts told, or asked for by the words that the answer begins with: who knows a name must also find it again."""
+    """Facts told, or asked for in the words that the answer begins with: who knows a name must also find it again."""
     parts: list[Part] = []
     for fact in (pick(rng, list(FACTS)) for _ in range(FACTS_TOLD)):
         phrasing = pick(rng, list(fact.phrasings))
-        parts += [Words(f"what is {phrasing}?")] if rng.random() < FACTS_ASKED else []
+        question = pick(rng, [f"what is {phrasing}?", pick(rng, list(OPENINGS)).format(phrasing)])
+        parts += [Words(question)] if rng.random() < FACTS_ASKED else []
         parts.append(Words(statement(phrasing, fact.answer), loss=True))
     return parts
 

@@ -15,6 +15,7 @@ class Words:
     text: str
     loss: bool = False
     draws: bool | None = None  # True: a picture follows; False: nothing follows; None: not learnt
+    given: str = ""  # how the text begins, where only the rest of it is learnt
 
 
 @dataclass(frozen=True, eq=False)

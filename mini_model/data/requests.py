@@ -5,6 +5,8 @@ five things in two counts); nothing that is painted in training goes that far. O
 wished for (`compare`), and what is seen or told of may hold as many.
 """
 
+import re
+
 import numpy as np
 
 from mini_model.data.scenes import GROUNDS, HUES, NAMES, by_share, pick, shuffled
@@ -68,3 +70,8 @@ def _counts(rng: np.random.Generator, kind: str) -> list[int]:
 def _group(rng: np.random.Generator, colored: bool, name: str, count: int) -> Group:
     size = "small" if rng.random() < SMALL else None
     return Group(name, count, pick(rng, HUES) if colored else None, size)
+
+
+def loosely_joined(rng: np.random.Generator, prompt: str) -> str:
+    """The same list with a comma or an "and" at random between its things: 'a cup and a star, a tree'."""
+    return re.sub(r", | and ", lambda _: pick(rng, [", ", " and "]), prompt)

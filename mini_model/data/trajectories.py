@@ -6,22 +6,23 @@ Places are always taken from what is free in the picture so far. The paper's sel
 model's own mistakes take the place of made-up ones, are read from folders of trajectories instead.
 """
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
+from mini_model.data.compare import lacking
 from mini_model.data.edits import change
 from mini_model.data.parts import Draw, Have, Look, Part, Picture, Words
 from mini_model.data.questions import caption
-from mini_model.data.requests import random_request
+from mini_model.data.requests import loosely_joined, random_request
 from mini_model.data.scenes import HUES, NAMES, pick, random_nudge, random_thing
-from mini_model.process.script import DONE, PREFIX, RIGHT, WRONG, plan_text, turns
+from mini_model.process.script import DONE, LACKS, PREFIX, RIGHT, WRONG, plan_text, turns
 from mini_model.trajectory import Plan, Reflection, Step, Trajectory
 from mini_model.world.facts import FACTS, held_out
 from mini_model.world.prompts import (
     OPENINGS,
+    Group,
     instruction_add,
     instruction_move,
     instruction_recolor,
@@ -68,26 +69,25 @@ def random_trajectory(rng: np.random.Generator, mix: Mix) -> Trajectory:
         fact = pick(rng, PLANNED_FACTS)
         phrasing = fact.phrasings[rng.integers(2)]  # the third wording is kept for the tests
         thing = Thing(fact.name, fact.color, pick(rng, list(PLACES)), "big", random_nudge(rng))
-        return _walk(rng, mix, opening.format(phrasing), Scene((thing,)), f"{phrasing} is {fact.answer}: ")
+        asked = (Group(fact.name, color=fact.color),)
+        return _walk(rng, mix, opening.format(phrasing), asked, Scene((thing,)), f"{phrasing} is {fact.answer}: ")
     request = random_request(rng, shares=REQUESTS)
     prompt = request.sentence(opening)
     prompt = loosely_joined(rng, prompt) if rng.random() < mix.loose else prompt
-    return _walk(rng, mix, prompt, request.fulfil(rng, random_nudge), "")
+    return _walk(rng, mix, prompt, request.groups, request.fulfil(rng, random_nudge), "")
 
 
-def loosely_joined(rng: np.random.Generator, prompt: str) -> str:
-    """The same list with a comma or an "and" at random between its things: 'a cup and a star, a tree'."""
-    return re.sub(r", | and ", lambda _: pick(rng, [", ", " and "]), prompt)
-
-
-def _walk(rng: np.random.Generator, mix: Mix, prompt: str, goal: Scene, reason: str) -> Trajectory:
-    """Paint a scene thing by thing; `reason` stands before the first instruction."""
+def _walk(
+    rng: np.random.Generator, mix: Mix, prompt: str, asked: tuple[Group, ...], goal: Scene, reason: str
+) -> Trajectory:
+    """Paint a scene thing by thing; `asked` is what the prompt wants, `reason` stands before the first instruction."""
     ground = goal.background
     lead = reason + ("" if ground == "paper" else f"on the {ground}, ")
     scene, steps = Scene((), ground), []
     for thing in goal.things:
         for instruction, after in _strokes(rng, mix, scene, thing, goal):
-            steps.append(_step(rng, mix, lead + instruction, scene, after, thing))
+            right = f"i see {caption(after)}. {RIGHT} {LACKS} {lacking(asked, after.things)}."
+            steps.append(_step(rng, mix, lead + instruction, scene, after, thing, right))
             scene, lead = after, ""
     return Trajectory(prompt=prompt, steps=steps, final=_picture(scene), closing=DONE)
 
@@ -118,10 +118,12 @@ def _unlike(rng: np.random.Generator, thing: Thing, what: str) -> Thing:
     return Thing(name, color, thing.place, thing.size, thing.nudge)
 
 
-def _step(rng: np.random.Generator, mix: Mix, instruction: str, before: Scene, after: Scene, thing: Thing) -> Step:
-    """One round: the plan, a draft that is right or wrong, and what follows from that."""
+def _step(
+    rng: np.random.Generator, mix: Mix, instruction: str, before: Scene, after: Scene, thing: Thing, praise: str
+) -> Step:
+    """One round: the plan, a draft that is right or wrong, and what follows from that, in the end `praise`."""
     plan = Plan(instruction=instruction, description=caption(after))
-    right = Reflection(verdict="correct", text=f"i see {caption(after)}. {RIGHT}")
+    right = Reflection(verdict="correct", text=praise)
     if rng.random() >= mix.slips or thing not in after.things:
         return Step(plan=plan, draft=_picture(after), reflection=right)
     wrong, refine = slip(rng, before, after, thing)
@@ -211,15 +213,13 @@ def told_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator) -> list[
     Where the second thing of a relation goes is a matter of words, and a sample without pictures is a short one.
     What is seen is not learnt here: without a picture it would be made up. Some begin half-way, as paintings do.
     """
-    first = int(rng.integers(1, len(trajectory.steps) + 1)) if rng.random() < mix.half_way else 0
+    steps = trajectory.steps
+    first = int(rng.integers(1, len(steps) + 1)) if rng.random() < mix.half_way else 0
+    said = [*(plan_text(step.plan) for step in steps), trajectory.closing]
     parts: list[Part] = [Words(PREFIX + trajectory.prompt)]
-    if first:
-        parts.append(Words(_seen(trajectory.steps[first - 1])))
-    for step in trajectory.steps[first:]:
-        parts += [Words(plan_text(step.plan), loss=True, draws=True), Words(_seen(step))]
-    return [*parts, Words(trajectory.closing, loss=True, draws=False)]
-
-
-def _seen(step: Step) -> str:
-    """What is said of the picture a step ends with."""
-    return (step.after or step.reflection).text
+    for number in range(first, len(said)):
+        reflection = (steps[number - 1].after or steps[number - 1].reflection).text if number else ""
+        seen = reflection.split(LACKS)[0]
+        text = f"{reflection} {said[number]}".strip()
+        parts.append(Words(text, loss=True, draws=number < len(steps), given=seen))
+    return parts

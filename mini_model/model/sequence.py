@@ -46,6 +46,7 @@ class Text:
     ids: list[int]
     loss: bool = False
     then: int | None = None
+    given: int = 0  # so many of the ids are no targets: they are there to be gone on from
     marks: bool = True  # False: the ids stand alone, as when one token is fed at a time
 
 
@@ -134,8 +135,8 @@ class _Layout:
         marks = self.marks
         ids = [marks.text_start, *segment.ids, marks.text_end] if segment.marks else list(segment.ids)
         if segment.loss:
-            first = len(self.text_ids)
-            targets = ids[1:] if segment.then is None else [*ids[1:], segment.then]
+            first = len(self.text_ids) + segment.given
+            targets = [*ids[1 + segment.given :], *([] if segment.then is None else [segment.then])]
             self.ce_at += range(first, first + len(targets))
             self.ce_labels += targets
         self.text_ids += ids

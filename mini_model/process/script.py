@@ -2,9 +2,11 @@
 
     prompt      please create the image step by step: a photo of a red circle and a blue star
     opening     <ins> add a red circle at the top left </ins> <des> a red circle at the top left </des>     [draws]
-    right       i see a red circle at the top left. this is right. <ins> ... </ins> <des> ... </des>        [draws]
+    right       i see a red circle at the top left. this is right. what is not there? a blue star.
+                <ins> ... </ins> <des> ... </des>                                                           [draws]
     wrong       i see a blue circle at the top left. this is wrong. <refine> ... </refine>                  [draws]
-    closing     i see a red circle at the top left. this is right. the picture is complete.            [stops]
+    closing     i see ... and a blue star at the center. this is right. what is not there? nothing.
+                the picture is complete.                                                               [stops]
 
 Whether a picture follows is not in the words: it is the token after the end mark, `<|vision_start|>` or not.
 Tags and prefix follow the paper (its figure 2 and 4); the sentences are this kit's own.
@@ -17,7 +19,8 @@ from mini_model.trajectory import Plan, Reflection, Trajectory
 
 PREFIX = "please create the image step by step: "
 RIGHT, WRONG, DONE = "this is right.", "this is wrong.", "the picture is complete."
-WORDS = (PREFIX, "i see", RIGHT, WRONG, DONE)
+LACKS = "what is not there?"  # asked after every picture that is right: what the prompt wants and it lacks
+WORDS = (PREFIX, "i see", RIGHT, WRONG, LACKS, DONE)
 
 
 @dataclass(frozen=True)

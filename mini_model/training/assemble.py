@@ -74,7 +74,8 @@ class Assembler:
     def _segments(self, part: Part, pixels: dict, latents: Tokens, shaken: Tokens, rng: np.random.Generator) -> Sample:
         if isinstance(part, Words):
             then = {None: None, True: self.marks.picture_start, False: self.marks.text_end}[part.draws]
-            return [Text(ids_of(self.model.tokenizer, part.text), part.loss, then)]
+            words = self.model.tokenizer
+            return [Text(ids_of(words, part.text), part.loss, then, given=len(ids_of(words, part.given)))]
         key = id(part.picture)
         if isinstance(part, Look):
             grid = [edge // self.patch for edge in pixels[key].shape[1:]]

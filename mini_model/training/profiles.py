@@ -46,7 +46,7 @@ PROFILES: dict[str, dict[str, Profile]] = {
     },
     "base": {
         "smoke": Profile(steps=6, batch=8, rate=1e-3, warmup=2, ema=0.9, save_seconds=2, copies=2),
-        "cpu": Profile(steps=5_600, batch=48, rate=2e-3, warmup=100, copies=4),
+        "cpu": Profile(steps=6_400, batch=48, rate=2e-3, warmup=100, copies=4),
         "gpu": Profile(steps=60_000, batch=512, rate=1.5e-3, warmup=500, ema=0.9995, copies=2),
     },
     "process": {
