@@ -2,11 +2,11 @@
 # # 2. Squeeze a picture into latents, and unfold it again
 #
 # Painting pixel by pixel is much work for details that nobody looks at. So pictures are squeezed into few
-# numbers, their *latents*, and the model paints those. An *autoencoder* does both: its *encoder* squeezes,
-# its *decoder* unfolds.
+# numbers, their *latents*, and the model paints those. An *autoencoder* is two networks: the *encoder*
+# squeezes, the *decoder* unfolds.
 #
-# **You will be able to show** how many things of a picture survive a trip through 512 numbers, by an
-# autoencoder that you trained yourself and by simpler ways that keep as many numbers.
+# **You will be able to show** how many things of a picture survive a trip through 512 numbers, with an
+# autoencoder that you trained and with simpler ways.
 #
 # **Before this:** lesson 1, and first steps in PyTorch. **Your time:** about 60 minutes.
 # **Machine time:** {minutes}, {memory} of memory, measured on {machine}.
@@ -55,11 +55,11 @@ from mini_model.world.render import render
 # %% [markdown]
 # ## 2.1 A picture first
 #
-# A picture of 64 by 64 pixels is 3 · 64 · 64 = 12,288 numbers. The shipped encoder makes 8 by 8 *cells*
-# of it with 8 numbers each: 512, which is 24 times fewer. Each of the eight *channels* is shown as a
-# small grey map.
+# A picture of 64 by 64 pixels is 3 · 64 · 64 = 12,288 numbers. The *shipped* encoder (the kit's own)
+# makes 8 by 8 *cells* of it with 8 numbers each: 512, 24 times fewer. The first numbers of all cells are the
+# first of eight *channels*. Each is shown as a small grey map.
 #
-# **Predict** before you look: will you recognise the things in the grey maps?
+# **Predict:** will you recognise the things in the grey maps?
 
 
 # %%
@@ -90,11 +90,11 @@ load_autoencoder(shipped.requires_grad_(False), folder / AUTOENCODER)
 # %%
 EXAM = random_scenes(np.random.default_rng(7), 200 if PROFILE == "cpu" else 24)  # never used for training
 exam = pixels_of(EXAM)
-full = [place for place, scene in enumerate(EXAM) if len(scene.things) > 4][:4]  # these we look at
+full = [place for place, scene in enumerate(EXAM) if len(scene.things) > 4][:4]  # four full ones to look at
 
 
 def survival(pictures):
-    """The share of the exam's things that the judge finds again, the hand's shake left aside."""
+    """The share of the exam's things that the judge finds again, be it a pixel off its place."""
     found = 0
     for scene, picture in zip(EXAM, pictures, strict=False):
         seen = see(np.asarray(to_picture(picture)))
@@ -112,17 +112,16 @@ contact(
 )
 
 # %% [markdown]
-# You see where things stand, hardly what they are: outlines are written in a code of the network's own.
+# You see where things stand, hardly what they are: the network has a code of its own.
 #
 # ## 2.2 Exercise: a point in the cloud (10 min, ●○○)
 #
-# The encoder gives no point for a picture but a small cloud: for each latent its *mean*, the middle, and
-# its *log-variance*. The variance is the square of the *spread* s (the standard deviation), so
-# log-variance is 2 · log s. A logarithm may be any number, which suits a network, and s comes out
-# positive.
+# For each latent the encoder gives no single number but a small cloud: the *mean* is its middle, the
+# *log-variance* says how wide it is. The variance is the square of the *spread* s (the standard
+# deviation), so log-variance is 2 · log s. A logarithm may be any number, which suits a network.
 #
-# In training the decoder gets a point of the cloud. Make it out of noise that is *given*: chance then
-# comes from outside, and the gradient reaches mean and log-variance through plain arithmetic.
+# In training the decoder gets a random point of each cloud and so learns to bear small errors. Make it
+# out of noise that is *given*: then the gradient reaches mean and log-variance through plain arithmetic.
 
 
 # %% tags=["exercise"]
@@ -139,11 +138,11 @@ def sample(mean, log_variance, noise):
 # %% [markdown] tags=["hints"]
 # sample
 # 1. Noise times spread has that spread; plus the mean, it lies around the mean.
-# 2. From log-variance = 2 · log s follows s = exp(0.5 · log-variance), in PyTorch `torch.exp`.
+# 2. From log-variance = 2 · log s follows s = `torch.exp(0.5 * log_variance)`.
 
 
 # %% tags=["check"]
-def library_sample(mean, log_variance, noise):
+def library_sample(mean, log_variance, noise):  # the library's own line, without its network
     given = SimpleNamespace(moments=lambda both: both, scaled=lambda point: point)
     return Autoencoder.encode(given, torch.cat([mean, log_variance], dim=1), noise)
 
@@ -166,11 +165,11 @@ mistakes = {
 sample = check("sample", sample, library_sample, cases, mistakes)
 
 # %%
-mean, log_variance = shipped.moments(exam[full]).chunk(2, dim=1)
+mean, log_variance = shipped.moments(exam[full]).chunk(2, dim=1)  # what the encoder says
 noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
 spread = torch.exp(0.5 * log_variance)
 print(f"spread of all means {mean.std():.2f}, of one cloud on average {spread.mean():.3f}")
-# each cloud as wide as it is, and 10, 20 and 40 times as wide
+# each cloud as wide as it is, and 10, 20 and 40 times as wide (what `scaled` does comes in 2.5)
 points = {times: sample(mean, log_variance + 2 * np.log(times), noise) for times in (1, 10, 20, 40)}
 contact(
     {f"cloud × {times}": shipped.decode(shipped.scaled(point)) for times, point in points.items()},
@@ -178,20 +177,20 @@ contact(
 )
 
 # %% [markdown]
-# The clouds are narrow beside the distance between pictures, and the decoder bears wider ones. That is
-# welcome: latents that a model *paints* are never perfect.
+# The clouds are narrow beside the spread of all means, and the decoder bears wider ones. Good, for latents
+# that a model *paints* are never perfect.
 #
 # ## 2.3 Exercise: how far from plain noise? (10 min, ●●○)
 #
-# Left alone, the encoder would shrink its clouds to points and put them anywhere. The *KL term* (after
-# Kullback and Leibler) is the price of that: how far a cloud is from plain noise of mean 0 and variance
-# 1. For one latent
+# Left alone, the encoder would shrink its clouds to points, which unfold best, and put them anywhere. The
+# *KL term* of the loss (after Kullback and Leibler) is the price of that: how far a cloud is from plain
+# noise of mean 0 and variance 1. For one latent
 #
 # KL = ½ (mean² + variance - 1 - log-variance)
 #
-# which is 0 for plain noise and positive for all else. Take its average over all latents of all pictures.
+# which is 0 for plain noise, positive for all else. Take its average over all latents of all pictures.
 #
-# **Predict:** which costs more, a spread half as large as that of noise, or twice as large?
+# **Predict:** at mean 0, which costs more, a spread of ½ or of 2?
 
 
 # %% tags=["exercise"]
@@ -209,7 +208,7 @@ def kl_to_noise(mean, log_variance):
 # kl_to_noise
 # 1. The formula holds number by number, so write it with whole tensors; the variance is
 #    `log_variance.exp()`.
-# 2. `.mean()` over everything comes last. Test yourself: for two tensors of zeros the answer is 0.
+# 2. `.mean()` over everything comes last.
 
 
 # %% tags=["check"]
@@ -246,6 +245,8 @@ for spread in (0.5, 1.0, 2.0):
 # only dial.
 
 # %% [markdown]
+# Spread 2 costs more: the variance adds 3, its logarithm takes off only log 4.
+#
 # ## 2.4 Use it: train your own
 #
 # Each step renders eight new pictures, squeezes them, unfolds a point of each cloud, and lowers
@@ -268,7 +269,7 @@ def train(model, steps, kl_weight=KL_WEIGHT, rate=3e-3, watch=()):
         noise = torch.randn(mean.shape, generator=chance)
         error = model.decode(model.scaled(sample(mean, log_variance, noise))) - pixels
         squared, distance = error.pow(2).mean(), kl_to_noise(mean, log_variance)
-        loss = squared + L1_WEIGHT * error.abs().mean() + kl_weight * distance
+        loss = squared + L1_WEIGHT * error.abs().mean() + kl_weight * distance  # absolute: sharp edges
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -277,7 +278,7 @@ def train(model, steps, kl_weight=KL_WEIGHT, rate=3e-3, watch=()):
         if step in watch:
             print(f"step {step:4}  squared error {squared.item():.4f}  KL {distance.item():.2f}")
             with torch.no_grad():
-                sheets[f"step {step}"] = model.decode(model.encode(exam[full]))
+                sheets[f"step {step}"] = model.decode(model.encode(exam[full]))  # no noise: the mean
     return sheets
 
 
@@ -293,14 +294,16 @@ contact(
 )
 
 # %% [markdown]
+# Places come first, then colours, outlines last: what fills many pixels saves most error. KL may rise: its
+# weight is small.
+#
 # ## 2.5 Exercise: the scale of latents (10 min, ●○○)
 #
 # Lesson 3 mixes latents with noise, x = (1 - t) · latents + t · noise, and learns the way back from t = 1
 # to t = 0. Noise has mean 0 and spread 1, and the latents should too: much larger ones would hide the
-# noise, and noise would hide much smaller ones.
+# noise, much smaller ones would drown in it.
 #
-# The KL term only leans that way. So when training is over two numbers are measured, one pair for all
-# channels, and kept with the weights:
+# The KL term only leans that way. So after training two numbers are measured, one pair for all channels:
 #
 # scaled = (latents - *shift factor*) · *scale factor*
 
@@ -348,19 +351,18 @@ shift_and_scale = check("shift_and_scale", shift_and_scale, measured, cases, mis
 # %% [markdown]
 # ## 2.6 How much survives? Baseline and control
 #
-# First your function sets the two numbers of your autoencoder. Then the judge of lesson 1 counts the
-# things that it finds again: same thing, colour, size and place. Three ways without a network are the
-# **Baseline**; none keeps more than 512 numbers:
+# Your function sets your autoencoder's two numbers. Then the judge counts the things it finds again: same
+# thing, colour, size and place. Three ways without a network, of at most 512 numbers, are the **Baseline**:
 #
-# * *averages* of 13 by 13 squares;
+# * *averages* over a grid of 13 by 13 squares;
 # * *PCA of each cell*: the 8 weighted sums of a cell's pixels from which it comes back with least squared
-#   error (PCA, principal component analysis, finds them);
+#   error (PCA, principal component analysis, finds the weights);
 # * *PCA of whole pictures*: the same with 512 sums of all 12,288 numbers.
 #
 # Three **negative controls** decode what is not the picture's code: another picture's latents, cells in
 # another order, latents twice too large.
 #
-# **Predict** the order of the first five. Can a control beat a baseline?
+# **Predict** the order of baselines, yours and the shipped one. Can a control beat a baseline?
 
 
 # %%
@@ -416,10 +418,11 @@ contact(
 # question of the lesson: which faults of a painted picture can no training of the painter mend?
 
 # %% [markdown]
-# PCA of whole pictures is strong in a world this small, faint ghosts aside. It takes 6 million weights, for
-# one size of picture; at 1024 by 1024 pixels and BAGEL's 262,144 latents it would take 800 billion. And its
-# numbers belong to no place, while a cell can become a token. The fair rival is PCA of each cell: same
-# cells, as many numbers. It knows nothing but the cell; a network also looks at the neighbours.
+# Of the controls only latents twice too large leave something: right shapes, colours too strong.
+#
+# PCA of whole pictures is strong in a world this small, faint ghosts aside. But it takes 6 million weights,
+# at BAGEL's size 800 billion, and its numbers belong to no place, while a cell can become a token. The fair
+# rival is PCA of each cell. It knows nothing but the cell; a network also looks at the neighbours.
 #
 # ## 2.7 Between two pictures
 #
@@ -439,14 +442,14 @@ contact(
 )
 
 # %% [markdown]
-# The middle is no picture of this world, either way. Which latents *are* pictures the autoencoder does
-# not know; that is what the model of lesson 3 learns.
+# The middle is no picture of this world, either way. The autoencoder does not know which latents *are*
+# pictures; the model of lesson 3 learns that.
 #
 # ## 2.8 Break it on purpose: the weight of KL
 #
-# Four copies of yours learn on for a while, each with another weight of the KL term.
+# Four copies of yours learn on, each with another KL weight.
 #
-# **Predict** for weight 0 and for weight 1: what becomes of the clouds, and what of the pictures?
+# **Predict** for weights 0 and 1: what becomes of clouds and pictures?
 
 # %%
 kept, sheets = {}, {}
@@ -466,16 +469,16 @@ contact(
 )
 
 # %% [markdown]
-# A large weight pays for noise with pictures. Weight 0 does no harm that you can see so soon; yet the
-# clouds shrink to points, and nothing holds the latents near 0 any longer.
+# At a large weight the clouds grow wider than the latents' own spread: they overlap, and the decoder cannot
+# tell pictures apart. Weight 0 does no harm that you can see yet; but clouds shrink to points, and nothing
+# holds the latents near 0.
 #
 # ## 2.9 Break it again: the wrong scale
 #
-# Shipped latents are mixed with noise as in lesson 3, and undone by one who knows t and the scale: all
-# that a painter could make out at time t. Then the same with latents 8 times too large, and 8 times too
-# small.
+# Shipped latents are mixed with noise as in 2.5, then divided by 1 - t and unfolded: a rough look at what
+# a painter sees at time t. Then latents 8 times too large or small, set right again at the end.
 #
-# **Predict:** at which t does the judge lose the things, in each case?
+# **Predict:** at which t does the judge lose things, in each case?
 
 # %%
 TIMES, few = (0.05, 0.2, 0.5, 0.8, 0.95), exam[: 60 if PROFILE == "cpu" else 8]
@@ -483,7 +486,7 @@ noise = torch.randn(shipped.encode(few).shape, generator=torch.Generator().manua
 sheets, readable = {}, {}
 for name, size in (("right scale", 1.0), ("8 times too large", 8.0), ("8 times too small", 1 / 8)):
     mixed = [(1 - t) * size * shipped.encode(few) + t * noise for t in TIMES]
-    made_out = [shipped.decode(x / (1 - t) / size) for x, t in zip(mixed, TIMES, strict=True)]
+    made_out = [shipped.decode(x / (1 - t) / size) for x, t in zip(mixed, TIMES, strict=True)]  # noise stays
     sheets[name] = [pictures[full[0]] for pictures in made_out]
     readable[name] = [survival(pictures) for pictures in made_out]
     print(f"{name:18} things found:", "  ".join(f"{share:4.0%}" for share in readable[name]))
@@ -491,17 +494,19 @@ contact(
     sheets,
     heads=[f"t = {t:g}" for t in TIMES],
     alt="One picture at five times. At the right scale it dissolves on the way; 8 times too large it stands "
-    "almost to the end; 8 times too small it is gone at t = 0.2.",
+    "almost to the end; 8 times too small it is in shreds at t = 0.2 and gone at t = 0.5.",
 )
 
 # %% [markdown] tags=["quiz"]
+# At the right scale things are lost midway; too large, only near t = 1; too small, already near t = 0.
+#
 # ## Quiz
 # Click a choice to see the reason.
 #
-# 1. A painter's houses have no doors. Real houses, squeezed and unfolded, lose theirs too. Where do you
-#    look?
+# 1. A painter's houses have no doors. Rendered houses, squeezed and unfolded, lose theirs too. Where do
+#    you look?
 #    - [x] At the autoencoder. :: No painter is better than what the decoder can unfold.
-#    - [ ] At the model that paints latents. :: It had no hand in the real houses.
+#    - [ ] At the model that paints latents. :: It had no hand in the rendered houses.
 #    - [ ] At the scale of the latents. :: A wrong scale would spoil more than doors.
 # 2. Latents have a spread of 3, and nobody measured it. What does the painter see at t = 0.5?
 #    - [ ] Mostly noise. :: The noise has only a third of the latents' spread.
@@ -515,17 +520,16 @@ contact(
 # %% [markdown]
 # ## Where the same lines live in BAGEL
 #
-# BAGEL takes FLUX's autoencoder ready-made, so no KL term stands in its code. A picture (3, 1024, 1024)
-# becomes (32, 128, 128): 16 channels of means and 16 of log-variances.
+# BAGEL takes the autoencoder of FLUX, another image model, so no KL term stands in its code. A picture
+# (3, 1024, 1024) becomes (32, 128, 128): 16 channels of means and 16 of log-variances.
 #
 # * `sample`:
-#   [`autoencoder.py`, lines 275 to 287](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/autoencoder.py#L275-L287).
-#   A point is drawn in use as well; this kit then takes the mean;
+#   [`autoencoder.py`, lines 275 to 287](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/autoencoder.py#L275-L287);
 # * shift and scale, both ways:
 #   [lines 315 to 322](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/autoencoder.py#L315-L322),
 #   and all sizes:
 #   [lines 339 to 351](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/autoencoder.py#L339-L351).
-#   3,145,728 numbers become 262,144, 12 times fewer;
+#   3,145,728 numbers become 262,144;
 # * into tokens:
 #   [`bagel.py`, lines 184 to 187](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/bagel.py#L184-L187).
 #   2 by 2 cells make a token: 4096 tokens of 64 numbers. Here it is 16 tokens of 32.
@@ -533,8 +537,8 @@ contact(
 # ## What you have
 #
 # You have trained an autoencoder with your own `sample`, `kl_to_noise` and `shift_and_scale`, compared it
-# by an exact judge with ways that need no network, and seen what a wrong weight and a wrong scale cost.
-# The words of this lesson stand in the [glossary of the course](../lessons/glossary.md).
+# with ways that need no network, and seen what a wrong weight or scale costs. Every term:
+# [glossary of the course](../lessons/glossary.md).
 #
 # Read on: [variational autoencoders](https://arxiv.org/abs/1312.6114) ·
 # [latent diffusion](https://arxiv.org/abs/2112.10752) ·

@@ -1,21 +1,21 @@
 # %% [markdown]
 # # 4. One transformer, two experts
 #
-# Words and pictures share one transformer. Each kind of token has its own set of weights, called an *expert*,
-# and all tokens meet in attention.
+# Words and pictures share one transformer, a stack of layers. Each layer has two sets of weights, called
+# *experts*, one for words and looking, one for painting; all tokens meet in attention.
 #
-# **You will be able to show** the three rules that make such a layer: which expert works on a token, how
-# attention knows where it stands, and what it may see; and what becomes of a picture without each of them.
+# **You will be able to show** the three rules of such a layer: which expert works on a token, where the
+# token stands, and what it may see; and what becomes of a picture without them.
 #
 # **Before this:** lesson 3, and a first idea of attention. **Your time:** about 60 minutes.
 # **Machine time:** {minutes}, {memory} of memory, measured on {machine}.
 
 # %% [markdown] tags=["instructor"]
-# **For the instructor.** Draw one layer on the board as two parallel roads (norm, linear layer, MLP on each)
-# that cross at a single roundabout, attention. The usual mistake is to think of the experts as two models
-# that pass messages: they never talk but through attention, in every layer. Also clear up the word: in many
-# language models a small network picks the expert of each token; here the token's kind decides, and nothing
-# is learnt about it. When time is short leave out 4.6.
+# **For the instructor.** Draw one layer on the board as two parallel roads (norm, linear layer, MLP on
+# each) that cross at a single roundabout, attention. The usual mistake is to think of the experts as two
+# models that pass messages: they never talk but through attention, in every layer. Also clear up the word:
+# in many language models a small network picks the expert of each token; here the token's kind decides,
+# and nothing is learnt about it. When time is short run 4.6 without talking about it: 4.7 needs its cells.
 
 # %% tags=["parameters"]
 PROFILE = "cpu"  # "smoke" runs the same cells with fewer training steps
@@ -58,23 +58,24 @@ from mini_model.trajectory import load_many
 # %% [markdown]
 # ## 4.1 A picture first
 #
-# Here is a short sequence out of a real trajectory: the prompt, a picture (one quarter of it, so four tokens),
-# the closing words. The picture stands there three times:
+# Here is a short sequence from a trajectory: the prompt, a quarter of a picture (four tokens), the closing
+# words. The picture stands there three times:
 #
-# * **noised**: its latents mixed with noise, the thing the model learns to undo;
-# * **clean**: the same latents without noise, for everything that comes later;
-# * **seen**: as the *vision encoder* gives it, a network that turns patches of a picture into tokens.
+# * **noised**: its latents mixed with noise, which the model learns to undo;
+# * **clean**: the latents without noise, for everything that comes later;
+# * **seen**: its patches, turned into tokens by a network, the *vision encoder*.
 #
-# The table below is the *mask*: a filled square in row q, column k says that token q may look at token k.
+# Texts and copies are *segments*, each with a start and an end mark. The table below is the *mask*: a
+# filled square in row q, column k says that token q may see (look at) token k.
 #
-# **Predict** before you look: which tokens may see the noised ones?
+# **Predict:** which tokens may see the noised ones?
 
 # %%
 model = UnifiedModel.from_pretrained("data_samples/weights/mini")
 story = load_many("data_samples/trajectories/multi-turn")[0]
 quarter = to_pixels(story.steps[0].draft)[:, :32, :32]
 clean = clean_segment(model, encode_pictures(model, quarter[None])[0], (2, 2))
-noised = Noised(clean.tokens, clean.at, 0.7, torch.randn_like(clean.tokens))
+noised = Noised(clean.tokens, clean.at, 0.7, torch.randn_like(clean.tokens))  # at time t = 0.7
 prompt, closing = (Text(ids_of(model.tokenizer, text)) for text in (story.prompt, story.closing))
 sequence = [prompt, noised, clean, seen_segment(model, quarter), closing]
 batch = pack([sequence], marks_of(model.tokenizer))
@@ -90,25 +91,26 @@ for segment in sequence:
 mask_explorer(batch.mask[0].numpy(), names, kinds)
 
 # %% [markdown]
-# Three rules are at work, and you will write each of them:
+# None but themselves: in painting, the noise is gone before anything later comes. Three rules are at work:
 #
-# 1. **experts**: the latents, noised and clean, go through the *generation expert* (gen); words, seen patches
-#    and the start and end mark of every picture go through the *understanding expert* (und);
-# 2. **positions**: words count on; all tokens of a picture share one position;
-# 3. **the mask**, which you see.
+# 1. **experts**: latents, noised and clean, go through the *generation expert* (gen); words, seen patches
+#    and all marks through the *understanding expert* (und);
+# 2. **positions**, by which attention knows what stands where: words count on, a picture's tokens share
+#    one;
+# 3. **the mask**.
 #
 # ## 4.2 Exercise: to each token its expert (10 min, ●○○)
 #
-# `route` gets the tokens in the order of the sequence, and two experts; an expert is any function that takes
-# tokens. Give each expert its own tokens, all at once, and put what comes back where it belongs.
+# `route` gets the tokens in order, and two experts; here an expert is any function that takes tokens. Give
+# each expert its own tokens, all at once, and put what comes back where it belongs.
 #
-# **Predict:** could you call both experts on all tokens and pick afterwards? What would it cost?
+# **Predict:** could you call both experts on all tokens and pick afterwards? At what cost?
 
 
 # %% tags=["exercise"]
 def route(x, is_gen, und, gen):
-    """x: (N, W) tokens; is_gen: (N,) True where the token is the generation expert's.
-    und, gen: the experts, each takes (n, W) and gives (n, V).
+    """x: (N, W) N tokens of W numbers; is_gen: (N,) True where the token is the generation expert's.
+    und, gen: the experts; each takes n tokens, (n, W), and gives n answers of V numbers, (n, V).
     Returns (N, V): what each token's own expert made of it, in the order of x.
     """
     # your turn: two calls, one for each expert, then one tensor that holds both answers in their places
@@ -123,11 +125,10 @@ def route(x, is_gen, und, gen):
 
 # %% [markdown] tags=["hints"]
 # route
-# 1. `x[is_gen]` is a smaller tensor with the generation expert's tokens alone; `~is_gen` turns True and
-#    False round.
+# 1. `x[is_gen]` holds gen's tokens alone; `~is_gen` turns True and False round.
 # 2. An expert may change the width, so make the output as wide as an answer:
 #    `out = words.new_zeros(len(x), words.shape[-1])`.
-# 3. Indexing works on the left as well: `out[is_gen] = latents` writes each row back where it was taken.
+# 3. Indexing works on the left too: `out[is_gen] = latents` puts each row back.
 
 
 # %% tags=["check"]
@@ -141,6 +142,7 @@ def sorted_first(x, is_gen, und, gen):
 
 x, mixed = torch.randn(7, 4), torch.tensor([0, 1, 1, 0, 1, 0, 0]).bool()
 wider, compare = [nn.Linear(4, 6), nn.Linear(4, 6)], [nn.Softmax(dim=0), nn.Softmin(dim=0)]
+# both experts on all tokens, then pick: twice the work, and wrong where an expert compares its tokens
 cases = [
     ((x, mixed, *wider), "An expert may change the width: here 4 numbers go in and 6 come out."),
     ((x, mixed, *compare), "Here an expert compares its tokens: give it its own alone."),
@@ -158,10 +160,11 @@ route = check("route", route, sorted_first, cases, mistakes)
 # %% [markdown]
 # ## 4.3 Exercise: rotary positions (15 min, ●●○)
 #
-# Attention scores the *query* of one token (what it asks) against the *keys* of others (what they offer), in
-# several *heads* side by side, and by itself knows no order. *Rotary positions* turn queries and keys: the
-# numbers of a head are taken in pairs, each pair turned like the hand of a clock. At position p, pair i of a
-# head with D numbers turns by the angle p · 10000^(-2i/D): the first pair fast, the last hardly at all.
+# Attention multiplies one token's *query* (what it asks) by another's *key* (what it offers), number by
+# number; the sum is a *score*: how much of the other's *value* (what it tells) gets in. Several *heads* do
+# so side by side, and know no order. *Rotary positions* turn queries and keys: the numbers of a head are
+# taken in pairs, each turned like the hand of a clock. At position p, pair i (from 0) of a head with D
+# numbers turns by p · 10000^(-2i/D) radians: the first fast, the last hardly at all.
 #
 # The pairs are not neighbours: number i goes with number i + D/2. Turning (a, b) by an angle gives
 # (a·cos - b·sin, a·sin + b·cos).
@@ -172,7 +175,8 @@ route = check("route", route, sorted_first, cases, mistakes)
 # %% tags=["exercise"]
 def turn(x, position):
     """x: (N, H, D) queries or keys, H heads of D numbers; position: (N,) where each token stands.
-    Returns (N, H, D): each pair (x[..., i], x[..., i + D/2]) turned by position * 10000 ** (-2 i / D).
+    Returns (N, H, D): each pair (x[..., i], x[..., i + D/2]) turned by position * 10000 ** (-2 i / D)
+    radians, i from 0 to D/2 - 1.
     """
     # your turn: the speeds of the pairs, the angle of each token and pair, then turn both halves
     # >>> solution
@@ -187,8 +191,7 @@ def turn(x, position):
 # %% [markdown] tags=["hints"]
 # turn
 # 1. There are D/2 pairs, so D/2 speeds: `torch.arange(half)` counts them, and 2i/D is `i / half`.
-# 2. `position[:, None, None] * speed` has shape (N, 1, D/2): one angle for each token and pair, the same for
-#    all heads.
+# 2. `position[:, None, None] * speed` has shape (N, 1, D/2): an angle for each token and pair.
 # 3. With `a, b = x[..., :half], x[..., half:]` the answer is `torch.cat([new_a, new_b], dim=-1)`.
 
 
@@ -239,19 +242,17 @@ figure(
 )
 
 # %% [markdown]
-# Each diagonal has one colour: only the distance counts, so nothing changes when all positions grow by 100.
-# Within a picture the distance is always 0. Where a patch stands in its picture is told at the entrance, by a
-# vector that is added to the token.
+# On the right one query meets one key at all positions. Each diagonal has one colour: only the distance
+# counts, so nothing changes when all positions grow by 100. Within a picture the distance is 0; where a
+# patch stands there is told before the first layer, by a vector added to its token.
 #
 # ## 4.4 Exercise: who may see whom (15 min, ●●○)
 #
 # Token q may see token k if all of this holds:
 #
-# * both belong to the same *sample* (short samples share a row);
-# * k does not come later than q, or both are in the same *segment* and that segment is a picture;
-# * k is not in a noised picture, unless q is in that very picture.
-#
-# Two loops will do.
+# * both belong to the same *sample*, one story (a sequence may hold several);
+# * k does not come later than q, or both are in the same segment and that is a picture;
+# * k is not in a noised picture, unless q is in that very segment.
 
 
 # %% tags=["exercise"]
@@ -273,9 +274,10 @@ def may_see(sample, segment, kind):
 
 # %% [markdown] tags=["hints"]
 # may_see
-# 1. Begin with the loops: `may = torch.zeros(L, L, dtype=torch.bool)`, then for each q and k set `may[q, k]`.
-# 2. `together = segment[:, None] == segment[None, :]` is the whole table of pairs in one go: q down, k across.
-# 3. For "in a noised picture of another segment" take `(kind == NOISE)[None, :] & ~together`: a row vector
+# 1. Begin with `L = len(kind)` and `may = torch.zeros(L, L, dtype=torch.bool)`, then for each q and k set
+#    `may[q, k]`.
+# 2. `together = segment[:, None] == segment[None, :]` is the whole table: q down, k across.
+# 3. For "in another's noised picture" take `(kind == NOISE)[None, :] & ~together`: a row vector
 #    speaks of k.
 
 
@@ -293,7 +295,7 @@ def library_mask(sample, segment, kind):
     return attention_mask(splits, 1, len(segment))[0][0]
 
 
-def rule(make):
+def rule(make):  # a mask put together from five tables: so the check makes the usual mistakes
     def table(sample, segment, kind):
         low, picture = torch.ones(len(kind), len(kind)).tril().bool(), (kind != CAUSAL)[:, None]
         one, noise = segment[:, None] == segment, (kind == NOISE)[None]
@@ -351,15 +353,18 @@ figure(
 )
 
 # %% [markdown] tags=["instructor"]
-# **For the instructor.** Let the class read one row and one column of the table aloud: a row is what a token
-# knows, a column is who relies on it. Two noised copies of one picture at different times may share a context,
-# since neither sees the other; ask what that saves.
+# **For the instructor.** Let the class read one row and one column of the table aloud: a row is what a
+# token knows, a column is who relies on it. Two noised copies of one picture at different times may share
+# a context, since neither sees the other; ask what that saves.
 
 # %% [markdown]
 # ## 4.5 Use it: your rules in the shipped model
 #
-# Below, a layer of the model is written with `route`; `turn` and `may_see` take the places of the library's
-# functions. Then one after the other is replaced by something useless: three **negative controls**.
+# Below, a layer of the model is written with `route`; `turn` and `may_see` replace the library's
+# functions. Then each gives way to something useless: three **negative controls**.
+#
+# The loss of words tells how surprising the right next word is, that of pictures is lesson 3's. Painted
+# without plans, the library's pictures may be wrong.
 #
 # **Predict** for each control: do the words suffer more, or the pictures?
 
@@ -368,11 +373,11 @@ figure(
 @contextmanager
 def in_place(route=route, turn=turn, may_see=may_see):
     def layer(self, streams, where, number):
-        x, gen = torch.cat(streams), torch.arange(sum(map(len, streams))) >= where.und
-        h = route(x, gen, self.input_layernorm, self.input_layernorm_moe_gen)
-        x = x + torch.cat(self.self_attn((h[~gen], h[gen]), where, number))
+        x, gen = torch.cat(streams), torch.arange(sum(map(len, streams))) >= where.und  # und's tokens first
+        h = route(x, gen, self.input_layernorm, self.input_layernorm_moe_gen)  # norm: tokens to one size
+        x = x + torch.cat(self.self_attn((h[~gen], h[gen]), where, number))  # calls `turn`; never swapped
         h = route(x, gen, self.post_attention_layernorm, self.post_attention_layernorm_moe_gen)
-        x = x + route(h, gen, self.mlp, self.mlp_moe_gen)
+        x = x + route(h, gen, self.mlp, self.mlp_moe_gen)  # MLP: a small network, for each token alone
         return x[~gen], x[gen]
 
     def masks(splits, rows, width):
@@ -414,24 +419,29 @@ for column, (name, functions) in zip(board.subplots(2, 5).T, variants.items(), s
     column[0].set_title(name, fontsize=9)
     loss[name] = losses.ce.mean().item(), losses.mse.mean().item()
     print(f"{name:24} loss of words {loss[name][0]:.3f}, of pictures {loss[name][1]:.3f}")
-figure(board, alt=f"Two prompts, painted from the same noise in five ways: {', '.join(variants)}.")
+figure(board, alt=f"{' / '.join(prompts)}: from the same noise in five ways, {', '.join(variants)}.")
 
 # %% [markdown] tags=["instructor"]
-# **For the instructor.** The loss of words is measured on the model's own lines in stored trajectories. Ask why
-# swapped experts hurt words at all, when words and latents are both vectors of one width: each expert has learnt
-# to read the stream in its own way. Closing question of the lesson: what would you look at first when a loss
-# falls overnight?
+# **For the instructor.** The loss of words is measured on the lines that a model has to write in the
+# stored trajectories, not on the prompts. The two losses have different units: compare by what factor each
+# grows. Ask why swapped experts hurt words at all, when words and latents are both vectors of one width:
+# each expert has learnt to read the stream in its own way. Closing question of the lesson: what would you
+# look at first when a loss falls overnight?
 
 # %% [markdown]
+# Words hang on order; a picture's tokens share a position. Read like text, a picture is half blind to
+# itself.
+#
 # ## 4.6 Baseline: does it take two experts?
 #
-# A miniature decides. A picture is 4 by 4 cells with a block of one colour; the sequence is its colour in
-# words, the picture noised twice at different times, clean, and the place of the block in words. What is
-# learnt: the velocity of the noised cells, and the words of the place. The layer uses your three functions.
+# A miniature decides: one layer with your three functions, trained from nothing. A picture is 4 by 4 cells
+# with a 2 by 2 block of one colour; the sequence is its colour in words, the picture noised at two times,
+# clean, and the block's place in words. Learnt are the velocity of the noised cells and the words of the
+# place.
 #
-# Four runs: *one* expert, the **baseline** at equal work for each token; *one, wide*, whose MLP (the two linear
-# layers after attention) is three times as wide, the baseline at equal number of weights; *two by kind*; and,
-# as a **negative control**, two experts to whom the tokens are *dealt* in turn, whatever their kind.
+# Four runs: *one* expert, the **baseline** at equal work; *one, wide*, its MLP (the layers after
+# attention) three times as wide, the baseline at about equal weights; *two by kind*; and, as a **negative
+# control**, two experts to whom the tokens are *dealt* in turn, whatever their kind.
 #
 # **Predict** the order of the four in the loss of pictures.
 
@@ -469,7 +479,7 @@ class Expert(nn.Module):
         self.ask = nn.Sequential(nn.RMSNorm(W), nn.Linear(W, 3 * W))  # queries, keys and values
         self.take = nn.Linear(W, W)
         up, down = nn.Linear(W, 2 * W * wider), nn.Linear(2 * W * wider, W)
-        self.think = nn.Sequential(nn.RMSNorm(W), up, nn.SiLU(), down)
+        self.think = nn.Sequential(nn.RMSNorm(W), up, nn.SiLU(), down)  # the MLP
         self.last = nn.RMSNorm(W)
 
 
@@ -518,7 +528,7 @@ def train(experts, wider=1, gen=LATENT, mask=MASK, seed=0):
     optimizer = torch.optim.AdamW(tiny.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, STEPS)
     for _ in range(STEPS):
-        words, pictures = losses_of(tiny, examples(64, dice), gen, mask)
+        words, pictures = losses_of(tiny, examples(64, dice), gen, mask)  # always fresh: none learnt by heart
         optimizer.zero_grad()
         (words + pictures).backward()
         optimizer.step()
@@ -555,23 +565,28 @@ for name, runs in trained.items():
 ends = ", ".join(f"{name} {torch.stack(runs).mean(0)[1]:.3f}" for name, runs in last.items())
 figure(board, alt=f"Losses of words and of pictures against training steps. Pictures at the end: {ends}.")
 
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** Someone will see that *dealt* is as good in words, and it deserves an answer. A
+# likely one: the row and the column of the block are said at two neighbouring tokens; dealt, these fall to
+# different experts, by kind to the same. Ask for a run that would test it (deal so that both fall to one).
+
 # %% [markdown]
-# Fresh examples come at each step: nothing can be learnt by heart. Two seeds are few: trust a gap only if it is
-# wider than the one between the seeds.
+# In pictures *two by kind* leads. *Dealt* has as many weights, so it is the kind that counts; in words
+# *dealt* is as good. Trust no gap narrower than the one between the two seeds.
 #
 # ## 4.7 Break it on purpose
 #
-# A slip in the mask: not "both in the *same* picture" but "both in *a* picture". A noised picture then sees its
-# own clean copy, which stands behind it. Train with this mask; then measure, and paint, as in use: with nothing
-# behind. (One thin layer paints roughly even by the right mask.)
+# A slip in the mask: not "both in the *same* picture" but "both in *a* picture". A noised picture then
+# sees its own clean copy, behind it. A model trains with this mask, then is measured and paints as in
+# use, by the right one. (One thin layer paints roughly: look at the colours.)
 #
-# **Predict** both losses, in training and in use.
+# **Predict** its loss of pictures in training and in use, against that of the right mask.
 
 
 # %%
 def paint(tiny, steps=20):
     """One picture of each colour, (6, 4, 4, 3), from noise, by the right mask."""
-    words = torch.tensor([[0, 2 + color, 1, 0, 8, 11] for color in range(6)])
+    words = torch.tensor([[0, 2 + color, 1, 0, 8, 11] for color in range(6)])  # the place is not seen
     x = torch.randn(6, 1, 16, 3, generator=torch.Generator().manual_seed(1))
     for step in range(steps):
         times = torch.full((6, 3, 1, 1), 1 - step / steps)
@@ -596,42 +611,44 @@ figure(board, alt="Pictures of 4 by 4 cells for six colours: above by the right 
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz
-# Click a choice to see the reason.
 #
 # 1. Which expert works on the mark that starts a noised picture?
-#    - [ ] Gen, for it belongs to a picture. :: It shares the picture's mask and position, but holds no latent.
-#    - [x] Und, like all marks and words. :: Only latents go to gen; marks come from the word table.
+#    - [ ] Gen, for it belongs to a picture. :: It shares the picture's mask and position, but holds
+#      no latent.
+#    - [x] Und, like all marks and words. :: Only latents go to gen; a mark is like a word.
 #    - [ ] Both, one after the other. :: A token has one expert in every layer.
 # 2. All tokens of a picture share a position. How does attention tell its corners apart?
-#    - [ ] By the order in which they are packed. :: Attention knows no order but positions and mask.
+#    - [ ] By their order in the sequence. :: Attention knows no order but positions and mask.
 #    - [ ] It cannot, and need not. :: Then no star could stand left of a house.
-#    - [x] By a vector for the place, added at the entrance. :: So place is part of what a token says.
-# 3. After a change in the mask the loss of pictures halves, and paintings get worse. Your first guess?
-#    - [x] Noised pictures see something that tells the answer. :: Such a loss falls for the wrong reason.
+#    - [x] By a vector for the place, added before the first layer. :: So place is part of
+#      what a token says.
+# 3. The mask is changed; the loss of pictures halves, paintings get worse. Your first guess?
+#    - [x] Noised pictures see the answer. :: They copy it; in use it is not there.
 #    - [ ] The model trains too long. :: That would not show as a jump at the change.
-#    - [ ] Two experts are too many. :: Their number did not change with the mask.
+#    - [ ] Two experts are too many. :: Their number did not change.
 
 # %% [markdown]
 # ## Where the same lines live in BAGEL
 #
-# BAGEL has 28 such layers, tokens of 3584 numbers, 28 query heads and 4 key-value heads of 128:
+# BAGEL has 28 such layers, tokens of 3584 numbers, 28 heads of queries that share 4 of keys and values,
+# each of 128:
 #
 # * gen's own weights:
 #   [`qwen2_navit.py`, lines 381 to 398](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/qwen2_navit.py#L381-L398).
 #   `q_proj_moe_gen` is 3584 by 3584, `k_proj_moe_gen` 3584 by 512;
-# * `route`, with lists of indices, in
+# * `route`, with lists of indices:
 #   [lines 415 to 429](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/qwen2_navit.py#L415-L429),
-#   and the whole layer in
+#   and the whole layer:
 #   [lines 723 to 753](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/qwen2_navit.py#L723-L753);
-# * `turn`, on 64 pairs in each head, in
+# * `turn`, on 64 pairs in each head:
 #   [lines 450 to 453](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/qwen2_navit.py#L450-L453);
-# * `may_see` in
+# * `may_see`:
 #   [`data_utils.py`, lines 13 to 40](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/data/data_utils.py#L13-L40).
-#   A noised picture of 1024 by 1024 pixels, 4096 tokens, has a square of 16.8 million entries in it.
+#   A noised picture of 1024 by 1024 pixels, 4096 tokens, is a square of 16.8 million entries.
 #
 # ## What you have
 #
-# You have written the three rules of a layer with two experts, painted with them, taken each away, weighed two
+# You have written the three rules of such a layer, painted with them, taken each away, weighed two
 # experts against one, and seen a loss fall for the wrong reason.
 # Words: [glossary of the course](../lessons/glossary.md).
 #

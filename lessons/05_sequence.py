@@ -47,7 +47,7 @@ from mini_model.model.generate import feed, greedy, write
 from mini_model.model.sequence import Text
 from mini_model.model.words import ids_of, text_of
 from mini_model.process import Painter, Settings
-from mini_model.process.script import PREFIX
+from mini_model.process.script import LACKS, PREFIX
 from mini_model.show import attention_explorer, figure, strip
 from mini_model.teach.asking import ask
 from mini_model.teach.check import check
@@ -363,7 +363,8 @@ learnt = check("learnt", learnt, lambda parts: laid_out(parts)[1:], [([said, end
 # `batch_of` lets the library lay out samples with your three functions in it. Several samples make a batch by
 # *packing*: here each gets a row, and shorter rows end in empty slots.
 #
-# **Predict** three words of the story that nobody could know beforehand.
+# Loss is counted in *nats*: 0.7 is a coin toss between two words, 2.1 a choice among eight. **Predict** three
+# words of the story that nobody could know beforehand.
 
 
 # %%
@@ -405,28 +406,26 @@ shade = [loss / 3 for loss in heard]
 ribbon(parts, numbers, [""] * len(tokens), shade, "The same row; dark words surprised the model.")
 
 # %% [markdown]
-# Loss is counted in *nats*: 0.7 is a coin toss between two words, 2.1 a choice among eight.
-#
 # ## 5.6 Do the words hang on the pictures?
 #
 # A reflection repeats its plan whenever the draft is right. Does it look, or copy? On fresh trajectories, two
 # fifths of whose drafts are wrong, take the loss of the words said of pictures:
 #
 # * **Baseline:** words alone, without clean and seen pictures; then with only the seen ones dropped.
-# * **Negative control:** another trajectory's pictures in their place. The row keeps its form; without
-#   pictures the model is also asked for what training never asked of it.
+# * **Negative control:** another trajectory's pictures in their place. This is the fairer test: the row keeps its
+#   form, while a row without pictures is one that training never showed.
 # * **Break it**, first part: three wrong rules for positions.
 #
-# **Predict** the order of the seven losses.
+# **Predict** the order of the seven losses, the one with its own pictures included.
 
 
 # %%
 def of_pictures(parts, change=lambda batch: batch):
-    """The mean loss of the words said of pictures, up to the next tag."""
+    """The mean loss of the words said of pictures: what is seen, and the verdict."""
     losses, start, kept = surprise(parts, change), 0, []
     for part in parts:
         if isinstance(part, Words) and part.text.startswith("i see"):
-            count = len(ids_of(tokenizer, part.text.partition("<")[0]))
+            count = len(ids_of(tokenizer, part.text.partition(LACKS)[0].partition("<")[0]))
             kept.append(losses[start : start + count])
         start += len(ids_in(part))
     return torch.cat(kept).mean().item()

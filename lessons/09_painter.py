@@ -13,8 +13,9 @@
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Draw a wheel on the board: write, decide, draw, look, and back to write. Beside it a
 # long shelf, the memory, that only ever grows. Ask at each spoke what is put on the shelf. The usual mistake is
-# to think that a drawn picture is known to the model because the model drew it. When time is short leave out
-# the last cell of 9.8. Closing question: which line of the loop decides that the picture is done?
+# to think that a drawn picture is known to the model because the model drew it. When time is short run the
+# last cell of 9.8 without discussing it. Closing question: which line of the loop decides that the picture is
+# done?
 
 # %% tags=["parameters"]
 PROFILE = "cpu"  # "smoke" runs the same cells on fewer prompts, with fewer denoising steps
@@ -57,11 +58,11 @@ from mini_model.world import judge, prompts, things
 # %% [markdown]
 # ## 9.1 A picture first
 #
-# Below is all that the model holds in mind at the end of a story. The x axis counts tokens, each in a *slot* of
-# its own; the y axis is the token's position (lesson 5). The letters: **t** text, **c** a *clean* picture (its
-# latents), **s** the same picture as it is *seen* by the vision encoder.
+# Below is all that the model holds in mind at the end of a story: along the x axis the tokens, each in a *slot*
+# of its own, along the y axis their positions (lesson 5). The letters: **t** text (first the prompt), **c** a
+# *clean* picture (its latents), **s** the same picture as it is *seen* by the vision encoder.
 #
-# **Predict** before you run it: to write the last word, how many of these tokens must go through the model?
+# **Predict:** to write the last word, how many of these tokens must go through the model?
 
 # %%
 model = UnifiedModel.from_pretrained("data_samples/weights/mini")
@@ -91,9 +92,10 @@ axis.set(xlabel="slot", ylabel="position", xlim=(0, slot), ylim=(-14, position.m
 figure(board, alt=f"{slot} slots: texts, where the position climbs, and pictures, where it stands still.")
 
 # %% [markdown]
-# Only one. In attention a token asks the earlier ones for their *keys* and *values*. Nothing earlier may look at
-# what comes later, so these never change, and they are kept: the **KV cache**, here called memory. A picture
-# that is still noised is never kept: it asks the memory at each denoising step and leaves no trace.
+# Only one, the word in front of it. In attention a token asks the earlier ones for their *keys* and *values*.
+# Nothing earlier may look at what comes later (a picture's tokens see each other, but they enter together), so
+# these never change, and they are kept: the **KV cache**, here called memory. A picture that is still noised is
+# never kept: it asks the memory at each denoising step and leaves no trace.
 #
 # ## 9.2 Exercise: write with a memory (15 min, ●●○)
 #
@@ -127,12 +129,12 @@ def write_text(step, start, end, limit):
 # 2. `token = int(step(token).argmax())` is a whole turn: feed the last token, choose the next. Begin with
 #    `token = start`.
 # 3. Stop when `token == end or len(ids) == limit`, and return `ids, int(step(end).argmax())`. Otherwise append
-#    the token and go on.
+#    the token.
 
 
 # %%
 class Rumour:
-    """A model in play: what it would say next hangs on every token it was fed, and on their order."""
+    """A stand-in for a model: what it would say next hangs on every token it was fed, and on their order."""
 
     def __init__(self):
         self.fed = []
@@ -191,9 +193,9 @@ write_text = check("write_text", write_text, library_write, cases, mistakes)
 # * `"done"`: the token after the end mark does not start a picture;
 # * `"draft"`: it does, and there is a plan (a plan comes first);
 # * `"refinement"`: it does, and there is something to refine in a picture that is there;
-# * `"bounded"`: it does, but `most` pictures are drawn already, or the text names nothing to draw.
+# * `"bounded"`: it does, but `most` pictures are there already, or neither of these two holds.
 #
-# **Predict:** may a text that says "the picture is complete" be followed by a picture?
+# **Predict:** may a picture follow the words "the picture is complete"?
 
 
 # %% tags=["exercise"]
@@ -215,11 +217,11 @@ def what_next(said, then, pictures, most):
 
 # %% [markdown] tags=["hints"]
 # what_next
-# 1. One of the four answers hangs on `then` alone. Which?
-# 2. `said.reflection` can be None, so ask for it before you ask for its `refine`:
+# 1. Which answer hangs on `then` alone?
+# 2. `said.reflection` can be None, so ask for it before its `refine`:
 #    `said.reflection and said.reflection.refine`.
 # 3. After `"done"`: with `pictures < most` and `said.plan` it is a draft; with `0 < pictures < most` and
-#    something to refine a refinement; in all other cases `"bounded"`.
+#    something to refine a refinement; else `"bounded"`.
 
 
 # %% tags=["check"]
@@ -232,17 +234,18 @@ def library_choice(said, then, pictures, most):
 
 
 DRAW, STOP, ADD = MARKS.picture_start, MARKS.text_end, "<ins> add a cup </ins> <des> a cup </des>"
-MEND, END = "this is wrong. <refine> make it red </refine>", "this is right. the picture is complete."
+MEND = "i see a cup. this is wrong. <refine> make it red </refine>"
+END = "i see a cup. this is right. what is not there? nothing. the picture is complete."
 rows = [(ADD, DRAW, 0, 8), (MEND, DRAW, 1, 8), (END, STOP, 2, 8), (ADD, STOP, 1, 8), (END + ADD, DRAW, 1, 8)]
 rows += [(ADD, DRAW, 8, 8), (MEND, DRAW, 8, 8), (MEND, DRAW, 0, 8), (END, DRAW, 1, 8)]
-rows += [(END, STOP, 8, 8), ("", DRAW, 1, 8)]
+rows += [(END, STOP, 8, 8), ("", DRAW, 1, 8), (MEND + ADD, DRAW, 1, 8)]
 cases = [((read(text), *rest), f"The text is {text!r}.") for text, *rest in rows]
 mistakes = {
     "Words do not decide whether to draw, the token after the end mark does.": (
         lambda s, t, p, m: library_choice(s, STOP if s.done else DRAW, p, m)
     ),
     "One picture too many: `most` is the bound.": lambda s, t, p, m: library_choice(s, t, p, m + 1),
-    "Who ended it? It wanted to draw.": lambda *a: library_choice(*a).replace("bounded", "done"),
+    "Who ended it? Not the model: it would draw.": lambda *a: library_choice(*a).replace("bounded", "done"),
     "There is no picture yet to refine.": lambda s, t, p, m: library_choice(s, t, max(p, 1), m),
 }
 what_next = check("what_next", what_next, library_choice, cases, mistakes)
@@ -250,11 +253,11 @@ what_next = check("what_next", what_next, library_choice, cases, mistakes)
 # %% [markdown]
 # ## 9.4 Exercise: the loop (15 min, ●●○)
 #
-# An *easel* is the model with a memory. It does three things: `easel.write()` gives a text and the token after
-# it; `easel.draw()` gives a picture; `easel.look(picture)` feeds a finished picture into the memory, clean and
-# seen.
+# An *easel* is the model with a memory, where the prompt stands already. `easel.write()` gives a text and the
+# token after it; `easel.draw()` gives a picture; `easel.look(picture)` feeds a finished picture into the memory,
+# clean and seen.
 #
-# **Predict:** what will the model write about a picture that was drawn and never looked at?
+# **Predict:** the loop ended after four texts. How many pictures are there?
 
 
 # %% tags=["exercise"]
@@ -278,8 +281,8 @@ def paint(easel, what_next, most):
 
 # %% [markdown] tags=["hints"]
 # paint
-# 1. Say one round aloud: what is written, who decides, what is drawn, and what is done with the picture?
-# 2. Each round but the last has one picture, so `len(told)` counts the pictures. `read(text)` takes a text apart.
+# 1. Say one round aloud: what is written, who decides, what becomes of the picture?
+# 2. Each round but the last has one picture, so `len(told)` counts the pictures.
 # 3. `what = what_next(read(text), then, len(told), most)`; if it is neither `"draft"` nor `"refinement"`, return
 #    `[*told, (what, text, None)]`; else draw, look, and append `(what, text, picture)`.
 
@@ -341,8 +344,8 @@ paint = check("paint", paint, library_paint, cases, mistakes)
 # ## 9.5 Use it: your painter
 #
 # Here is an easel around the shipped model: your `write_text` on the library's memory, and the library's `draw`.
-# Guidance (lesson 3) needs two memories, with the last words and without them: `at` gives the memory as it was
-# at an earlier mark. Then your loop paints, beside the library's painter with the same seed.
+# Your loop paints on it; the printed line compares it with the library's painter, same seed: same words, and
+# pixels all but equal.
 
 
 # %%
@@ -376,7 +379,7 @@ class Memory:
 class Easel(Memory):
     def draw(self):
         noise = torch.randn(1, 16, model.config.patch_channels, generator=self.dice.dice(painter.NOISE))
-        ways = [self.cache, self.cache.at(self.before)]
+        ways = [self.cache, self.cache.at(self.before)]  # guidance: with and without the last words
         walk = generate.draw(model, ways, noise, (4, 4), MARKS, STEPS, SETTINGS.shift, SETTINGS.process)
         self.frames.append([to_picture(generate.decode_tokens(model, x, (4, 4))[0]) for x in walk])
         self.dice.pictures += 1  # the next picture starts from other noise
@@ -396,17 +399,16 @@ def as_story(prompt, told):
 easel = Easel(PROMPT)
 told, theirs = paint(easel, what_next, 8), turns(story)
 gap = max(np.ptp([one[2], two[1]], axis=0).max() for one, two in zip(told, theirs, strict=True) if one[2])
-print("same words:", [text for _, text, _ in told] == [text for text, _ in theirs], " pixels apart:", gap)
+print("same words:", [text for _, text, _ in told] == [text for text, _ in theirs], " pixels off by:", gap)
 player(as_story(PROMPT, told), easel.frames)
 
 # %% [markdown]
 # ## 9.6 Measure: what does the memory save?
 #
-# The forgetful easel keeps the story, and for each word reads all of it again. (It may use a memory for drawing
-# alone, so that you measure the writing.)
+# The forgetful easel keeps the story, and for each word reads all of it again.
 #
-# **Predict:** how many forwards, that is passes through the model, does each of the two take to write all
-# texts? And how many tokens go through the model in them?
+# **Predict:** does it take more *forwards* (passes through the model) than your easel to write all texts? How
+# many times as many tokens go through?
 
 
 # %%
@@ -414,7 +416,7 @@ class Forgetful(Easel):
     past, reads = (), ()
 
     def feed(self, *segments):
-        super().feed(*segments)  # for drawing alone
+        super().feed(*segments)  # a memory for drawing alone: what is measured is the writing
         self.past = [*self.past, *segments]
 
     def write(self):
@@ -460,20 +462,20 @@ axis.legend(loc="upper left")
 figure(board, alt="Time for each word: about the same with memory; reading anew it grows with the story.")
 
 # %% [markdown]
-# As many forwards, since each word waits for the one before; but the tokens in them differ by far. The gaps are
-# pictures, which come in one piece.
+# Both take as many forwards, since each word waits for the one before. The tokens in them differ by far, the time
+# less, for a forward has fixed costs. The gaps in the figure are pictures, which come in one piece.
 #
 # ## 9.7 Baseline and negative control: what does the picture follow?
 #
-# **Baseline**: the same weights paint at once, without words of their own. You see the boxes that the judge
-# (lesson 1) measures, first for a picture painted at once, then for yours, and if the verdicts ever differ, for
-# such a prompt. Your loop draws more pictures; lesson 10 compares at equal cost.
+# **Baseline**: the same weights paint at once, without words of their own. The judge's boxes (lesson 1)
+# show one prompt, painted at once and then by your loop; if possible, one whose verdicts differ. Your loop draws
+# more pictures; lesson 10 compares at equal cost.
 #
 # Then a **negative control**. If plans matter, the plan of *another* prompt must lead to another picture; if
-# the picture follows the prompt alone, it must not. Three ways to a first draft, from the same noise:
-# memory and plan from one prompt; the plan exchanged; the memory exchanged.
+# the picture follows the prompt alone, it must not. Three rows of first drafts from the same noise: own memory
+# (so far the prompt) and own plan; a *foreign* plan, the next column's; a foreign memory.
 #
-# **Predict** which thing stands in each.
+# **Predict** which thing stands in each row.
 
 
 # %%
@@ -520,10 +522,10 @@ for row, (name, (memory, plan)) in zip(board.subplots(3, len(TASKS)), ways.items
         axis.imshow(drafts[-1][0])
         axis.set_title("memory:\n" + pair[memory].removeprefix("a photo of "), fontsize=8)
         axis.set_xlabel("plan:" + plan_of[pair[plan]].split(">")[1].split("at the")[0], fontsize=8)
-        axis.set(xticks=[], yticks=[])
+        axis.set(xticks=[], yticks=[], ylabel=name if axis is row[0] else "")
     count[name] = sum(shows(d, own) for d, own, _ in drafts), sum(shows(d, other) for d, _, other in drafts)
-    print(f"{name:14} {count[name][0]} drafts show the own plan's thing, {count[name][1]} the other's")
-figure(board, alt=f"First drafts; how many show the own plan's thing, and the other's: {count}")
+    print(f"{name:14} {count[name][0]} drafts show the own plan's thing, {count[name][1]} the foreign plan's")
+figure(board, alt=f"First drafts; how many show the own plan's thing, and the foreign plan's: {count}")
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Ask what a model would have to do for the foreign plan *not* to win, and whether that
@@ -532,15 +534,18 @@ figure(board, alt=f"First drafts; how many show the own plan's thing, and the ot
 # When time is short, run the control on two prompts.
 
 # %% [markdown]
+# As a rule a draft follows its plan, in whichever memory. The prompt is not idle: it chose the plan.
+#
 # ## 9.8 Break it on purpose, then mend by hand
 #
-# Two faults, one line each: a painter that never stops, because drawing no longer waits for the switch; and one
-# that forgets to look, so that no finished picture comes back into the memory.
+# Two faults, one line each: *never stops* draws without waiting for the switch, up to a bound of five; *never
+# looks* feeds no finished picture back.
 #
-# **Predict** what the first one's later pictures show, and what the second one writes after its first picture.
+# **Predict** what the first paints later on, and what the second writes after its first picture.
 #
-# The last cell changes a plan by hand. What stands before the change may stay in the memory; all behind it must
-# go. The new draft is then the beginning of a trajectory, and the library's painter takes it up.
+# The last cell changes a colour in the first plan by hand. What stands before it, the prompt, may stay in the
+# memory; all behind it must go. Your loop and the library's painter go on from the new draft. **Predict:** will
+# the model hold to the edit or to the prompt?
 
 
 # %%
@@ -584,20 +589,23 @@ print("your loop goes on with the same words:", goes_on == [text for text, _ in 
 strip(resumed)
 
 # %% [markdown] tags=["quiz"]
+# *Never stops* soon has nothing left to add: at best its pictures stay alike. *Never looks* sees nothing, so it
+# plans again or makes things up, and each picture starts from an empty sheet. If the edited colour stayed, the
+# reflection held the draft against its plan; if it was mended, against the prompt.
+#
 # ## Quiz
-# Click a choice to see the reason.
 #
 # 1. Why may keys and values be kept?
-#    - [ ] They are rounded, so small changes do not matter. :: Nothing is rounded; they are the same numbers.
-#    - [x] No earlier token may see a later one. :: So nothing that comes later can change them.
+#    - [ ] They are rounded, so small changes do not matter. :: They are the same numbers.
+#    - [x] What came before may not see what comes later. :: So nothing later can change them.
 #    - [ ] Words repeat, so most are known already. :: Every token is kept, also the hundredth "the".
 # 2. Who decides that the painting is done?
-#    - [ ] The judge, when the picture is right. :: The judge is never asked while painting goes on.
-#    - [ ] The words "the picture is complete". :: They are for readers; a picture may follow them all the same.
+#    - [ ] The judge, when the picture is right. :: It is never asked while painting.
+#    - [ ] The words "the picture is complete". :: A picture may follow them all the same.
 #    - [x] The token after the end mark. :: If it does not start a picture, the loop ends.
-# 3. You change the second plan of a story by hand. What must be read anew?
+# 3. You change the second plan of a story by hand. What must be made anew?
 #    - [ ] Nothing, one text was replaced. :: What follows was computed with the old plan in view.
-#    - [x] The new plan and all behind it. :: The prompt and the first round stay as they are.
+#    - [x] The new plan and all behind it. :: What stands before them stays.
 #    - [ ] All, from the prompt on. :: What stands before the change never saw it.
 
 # %% [markdown]
@@ -605,23 +613,24 @@ strip(resumed)
 #
 # * `write_text` in
 #   [`bagel.py`, lines 909 to 997](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/bagel.py#L909-L997):
-#   one token of 3584 numbers at a time. It ends at the end mark without feeding it, for BAGEL's own weights
-#   were not taught the switch;
+#   one token of 3584 numbers at a time. It does not feed the end mark, for BAGEL's own weights were not
+#   taught the switch;
 # * the memory's growth in
 #   [`qwen2_navit.py`, lines 559 to 573](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/qwen2_navit.py#L559-L573).
-#   A token leaves keys and values of 4 heads of 128 numbers in each of 28 layers, 57,344 bytes; a picture of
-#   1024 by 1024 pixels, 4096 clean and up to 4900 seen tokens, half a gigabyte. Noised tokens leave none
+#   A token leaves keys and values of 4 heads of 128 numbers (2 bytes each) in each of 28 layers, 57,344 bytes;
+#   a picture of 1024 by 1024 pixels, 4096 clean and up to 4900 seen tokens, half a gigabyte. Noised tokens leave
+#   none
 #   ([`bagel.py`, lines 815 to 831](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/bagel.py#L815-L831));
 # * `look` in
 #   [`inferencer.py`, lines 55 to 94](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/inferencer.py#L55-L94),
-#   and once through write and draw in
+#   and one round of writing and drawing in
 #   [lines 242 to 266](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/inferencer.py#L242-L266);
-#   the picture drawn there is not looked at again. The loop is yours.
+#   its picture is not looked at again. The loop is yours.
 #
 # ## What you have
 #
-# You have a painter of your own that paints what the library's paints, figures for what its memory saves, a
-# control that shows what a draft follows, and two faults that you will know again when you meet them.
+# A painter that paints what the library's paints, figures for what its memory saves, a control of what drafts
+# follow, and two faults that you will know again.
 # Words: [glossary of the course](../lessons/glossary.md).
 #
 # Read on: [the method's paper](https://arxiv.org/abs/2604.04746) ·

@@ -70,13 +70,31 @@ def train(
     model: Annotated[Path | None, typer.Option(help="Folder to start from.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of trajectories, for stage process.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="How many steps, where not the profile's.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other samples and other noise.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and plots.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
     """Train one STAGE; a run that was killed goes on with --resume as if nothing had happened."""
     from mini_model.training.run import train as run
 
-    print(run(stage, profile=profile, model=model, data=data, out=out, resume=resume, steps=steps))
+    print(run(stage, profile=profile, model=model, data=data, out=out, resume=resume, seed=seed, steps=steps))
+
+
+@app.command()
+def data(
+    subset: Annotated[Literal["multi-turn", "conflict", "alignment"], typer.Argument()],
+    n: Annotated[int, typer.Option(min=1, help="How many trajectories.")] = 1_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same set.")] = 0,
+    detours: Annotated[float, typer.Option(min=0, max=1, help="Share of multi-turn strokes that do more than add.")] = 0.3,
+    model: Model = MINI,
+    out: Annotated[Path | None, typer.Option(help="Folder of the set.", show_default="out/data/SUBSET")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make one SUBSET of training trajectories; the model samples its own mistakes for the last two."""
+    from mini_model.data.subsets import as_text, make
+
+    facts = make(subset, n, seed, out or Path("out/data") / subset, model, detours)
+    say(facts, as_text(facts), as_json)
 
 
 @app.command()

@@ -5,7 +5,6 @@ brings along how two lists are compared; the mini model learns it here, in the w
 things are wished for, more than any prompt that it ever paints from in training.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,26 +13,15 @@ from mini_model.data.questions import caption
 from mini_model.data.requests import loosely_joined
 from mini_model.data.scenes import HUES, MOST, NAMES, pick, random_places, shuffled
 from mini_model.process.script import LACKS, PREFIX, RIGHT
+from mini_model.world.faults import lacking
 from mini_model.world.prompts import OPENINGS, Group, Request
-from mini_model.world.scene import Scene, Thing, join
+from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import RELATIONS
 
 COLORED, COUNTED, RELATED = 0.7, 0.35, 0.3  # of the wishes name colours, ask for several of a kind, or for one relation
 LOOSE, TO_PAINT = 0.5, 0.5  # of the wishes join their things any way; ask to paint in steps
 IN_ORDER = 0.6  # of the scenes hold the first things wished for, as a painting half-way does
 STRAY = 0.15  # how often one thing has a colour that was not asked for
-
-
-def lacking(wanted: Sequence[Group], there: Sequence[Thing]) -> str:
-    """What is wanted and not there: 'a blue ring and two red cups', or 'nothing'."""
-    rest = [replace(group, count=group.count - sum(_is(thing, group) for thing in there)) for group in wanted]
-    return join([group.phrase() for group in rest if group.count > 0] or ["nothing"])
-
-
-def _is(thing: Thing, group: Group) -> bool:
-    """Whether this thing is one of those that are wanted."""
-    looks_right = group.color in (None, thing.color) and group.size in (None, thing.size)
-    return thing.name == group.name and looks_right
 
 
 def comparison(rng: np.random.Generator) -> tuple[str, str, str]:

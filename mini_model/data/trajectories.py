@@ -7,19 +7,20 @@ model's own mistakes take the place of made-up ones, are read from folders of tr
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
 
-from mini_model.data.compare import lacking
 from mini_model.data.edits import change
 from mini_model.data.parts import Draw, Have, Look, Part, Picture, Words
 from mini_model.data.questions import caption
 from mini_model.data.requests import loosely_joined, random_request
 from mini_model.data.scenes import HUES, NAMES, pick, random_nudge, random_thing
-from mini_model.process.script import DONE, LACKS, PREFIX, RIGHT, WRONG, plan_text, turns
+from mini_model.process.script import DONE, LACKS, PREFIX, approval, complaint, plan_text, turns
 from mini_model.trajectory import Plan, Reflection, Step, Trajectory
 from mini_model.world.facts import FACTS, held_out
+from mini_model.world.faults import lacking
 from mini_model.world.prompts import (
     OPENINGS,
     Group,
@@ -81,15 +82,22 @@ def _walk(
     rng: np.random.Generator, mix: Mix, prompt: str, asked: tuple[Group, ...], goal: Scene, reason: str
 ) -> Trajectory:
     """Paint a scene thing by thing; `asked` is what the prompt wants, `reason` stands before the first instruction."""
-    ground = goal.background
-    lead = reason + ("" if ground == "paper" else f"on the {ground}, ")
-    scene, steps = Scene((), ground), []
+    lead = reason + ("" if goal.background == "paper" else f"on the {goal.background}, ")
+    steps = steps_to(rng, mix, asked, Scene((), goal.background), goal, lead)
+    return Trajectory(prompt=prompt, steps=steps, final=picture_of(goal), closing=DONE)
+
+
+def steps_to(
+    rng: np.random.Generator, mix: Mix, asked: tuple[Group, ...], scene: Scene, goal: Scene, lead: str = ""
+) -> list[Step]:
+    """The rounds from a scene that holds some of the goal's things to the goal; `lead` begins the first instruction."""
+    steps = []
     for thing in goal.things:
-        for instruction, after in _strokes(rng, mix, scene, thing, goal):
-            right = f"i see {caption(after)}. {RIGHT} {LACKS} {lacking(asked, after.things)}."
+        for instruction, after in _strokes(rng, mix, scene, thing, goal) if thing not in scene.things else []:
+            right = approval(caption(after), lacking(asked, after.things))
             steps.append(_step(rng, mix, lead + instruction, scene, after, thing, right))
             scene, lead = after, ""
-    return Trajectory(prompt=prompt, steps=steps, final=_picture(scene), closing=DONE)
+    return steps
 
 
 def _strokes(rng: np.random.Generator, mix: Mix, scene: Scene, thing: Thing, goal: Scene) -> list[tuple[str, Scene]]:
@@ -119,16 +127,15 @@ def _unlike(rng: np.random.Generator, thing: Thing, what: str) -> Thing:
 
 
 def _step(
-    rng: np.random.Generator, mix: Mix, instruction: str, before: Scene, after: Scene, thing: Thing, praise: str
+    rng: np.random.Generator, mix: Mix, instruction: str, before: Scene, after: Scene, thing: Thing, right: Reflection
 ) -> Step:
-    """One round: the plan, a draft that is right or wrong, and what follows from that, in the end `praise`."""
+    """One round: the plan, a draft that is right or wrong, and what follows from that; in the end it is `right`."""
     plan = Plan(instruction=instruction, description=caption(after))
-    right = Reflection(verdict="correct", text=praise)
     if rng.random() >= mix.slips or thing not in after.things:
-        return Step(plan=plan, draft=_picture(after), reflection=right)
+        return Step(plan=plan, draft=picture_of(after), reflection=right)
     wrong, refine = slip(rng, before, after, thing)
-    seen = Reflection(verdict="wrong", text=f"i see {caption(wrong)}. {WRONG}", refine=refine)
-    return Step(plan=plan, draft=_picture(wrong), reflection=seen, refinement=_picture(after), after=right)
+    seen = complaint(caption(wrong), refine)
+    return Step(plan=plan, draft=picture_of(wrong), reflection=seen, refinement=picture_of(after), after=right)
 
 
 def slip(rng: np.random.Generator, before: Scene, after: Scene, thing: Thing) -> tuple[Scene, str]:
@@ -162,7 +169,8 @@ def change_back(rng: np.random.Generator, scene: Scene, thing: Thing) -> tuple[S
     return changed, instruction_recolor(new, thing.color)
 
 
-def _picture(scene: Scene) -> Image.Image:
+def picture_of(scene: Scene) -> Image.Image:
+    """A scene as a picture, drawn by the world's own renderer."""
     return Image.fromarray(render(scene))
 
 
@@ -170,9 +178,10 @@ def parts_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator) -> list
     """A trajectory as a training sample: loss on every text, every switch, every picture that is right.
 
     A picture that is drawn and looked at later enters three times: noised (with loss), clean, and seen. Wrong drafts
-    enter clean and seen only, unless `mix.learn_slips`: a model that learns to draw them draws them.
+    enter clean and seen only, unless `mix.learn_slips`: a model that learns to draw them draws them. A plan that
+    contradicts its prompt is read and not learnt, and so is its picture.
     """
-    spoken, wrong = turns(trajectory), _wrong(trajectory)
+    spoken, wrong, unwise = turns(trajectory), _wrong(trajectory), _unwise(trajectory)
     first = _half_way(rng, spoken, wrong) if rng.random() < mix.half_way else 0
     forgotten = rng.integers(first, len(spoken)) if rng.random() < mix.forget else -1
     parts: list[Part] = [Words(PREFIX + trajectory.prompt)]
@@ -180,7 +189,7 @@ def parts_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator) -> list
         parts += _known(np.asarray(spoken[first - 1][1]))
     for number, (text, picture) in enumerate(spoken[first:], first):
         if number != forgotten:
-            parts.append(Words(text, loss=True, draws=picture is not None))
+            parts.append(Words(text, loss=id(picture) not in unwise, draws=picture is not None))
         if picture is None:
             continue
         pixels = np.asarray(picture)
@@ -199,6 +208,12 @@ def _wrong(trajectory: Trajectory) -> set[int]:
     """The identities of the pictures that are called wrong."""
     drafts = {id(step.draft) for step in trajectory.steps if step.reflection.verdict == "wrong"}
     return drafts | {id(s.refinement) for s in trajectory.steps if s.after and s.after.verdict == "wrong"}
+
+
+def _unwise(trajectory: Trajectory) -> set[int]:
+    """The identities of the pictures whose plan is at fault: what mends them begins with another plan."""
+    pairs = pairwise(trajectory.steps)
+    return {id(step.draft) for step, then in pairs if step.refinement is None and step.reflection.refine}
 
 
 def _half_way(rng: np.random.Generator, spoken: list, wrong: set[int]) -> int:

@@ -164,8 +164,14 @@ class Studio:
         self, cache: Cache, without: Cache, stories: list[Story], said: list[Said], rows: list[int]
     ) -> Iterator[Event]:
         """Draw one picture in every row, look at it, and remember it."""
-        guidance = self.settings.process
-        pictures, frames = self._pictures([cache, without], stories, guidance)
+        pictures, frames = self._pictures([cache, without], stories, self.settings.process)
+        yield from self._show(cache, stories, said, rows, pictures, frames)
+
+    def _show(
+        self, cache: Cache, stories: list[Story], said: list[Said], rows: list[int],
+        pictures: list[Image.Image], frames: list[list[Image.Image]],
+    ) -> Iterator[Event]:  # fmt: skip
+        """Let each row look at its new picture, and tell of it."""
         self._feed(cache, self._picture_segments(pictures), stories)
         for i, story in enumerate(stories):
             kind = story.draw(said[i], pictures[i])
@@ -199,6 +205,21 @@ class Studio:
         tokens = encode_pictures(self.model, pixels).cpu()
         clean = [clean_segment(self.model, t, self.grid) for t in tokens]
         return [[c, seen_segment(self.model, p)] for c, p in zip(clean, pixels, strict=True)]
+
+    def sketch(self, begun: Sequence[Trajectory], seeds: Sequence[int]) -> list[Image.Image]:
+        """The last picture of each trajectory, drawn anew by the model from all that stands before it."""
+        stories = [Story(told.prompt, seed) for told, seed in zip(begun, seeds, strict=True)]
+        cache, samples, words = Cache.empty(len(begun), self.model.device), [], []
+        for told in begun:
+            *earlier, (text, _) = [turn for turn in turns(told) if turn[1] is not None]
+            sample: list = [self._text(PREFIX + told.prompt)]
+            for said, picture in earlier:
+                sample += [self._text(said), *self._picture_segments([picture])[0]]
+            samples, words = [*samples, sample], [*words, [self._text(text)]]
+        self._feed(cache, samples, stories)
+        before = cache.mark()
+        self._feed(cache, words, stories)
+        return self._pictures([cache, cache.at(before)], stories, self.settings.process)[0]
 
     def _event(self, kind: str, story: Story, row: int, sharing: int, frames: list | None = None) -> Event:
         return Event(kind, story.trajectory(self.blank, sharing), row, frames or [])

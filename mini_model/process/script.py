@@ -37,10 +37,14 @@ def plan_text(plan: Plan) -> str:
     return f"<ins> {plan.instruction} </ins> <des> {plan.description} </des>"
 
 
-def reflection_text(seen: str, right: bool, refine: str | None = None) -> str:
-    """What is seen, the verdict, and what to mend."""
-    text = f"i see {seen}. {RIGHT if right else WRONG}"
-    return f"{text} <refine> {refine} </refine>" if refine else text
+def approval(seen: str, lacks: str) -> Reflection:
+    """What is said of a picture that is right, and what the prompt asks for beyond it ("nothing" at the end)."""
+    return Reflection(verdict="correct", text=f"i see {seen}. {RIGHT} {LACKS} {lacks}.")
+
+
+def complaint(seen: str, mend: str) -> Reflection:
+    """What is said of a picture that is wrong, and the instruction that mends it."""
+    return Reflection(verdict="wrong", text=f"i see {seen}. {WRONG}", refine=mend)
 
 
 def read(text: str) -> Said:

@@ -90,7 +90,7 @@ def cost_line(trajectory: Trajectory) -> str:
     parts = [trajectory.strategy]
     parts += [counted(rounds, "round")] if rounds else []
     parts += [counted(cost.denoising_steps, "denoising step")] if cost.denoising_steps else []
-    parts += [f"{cost.seconds:.1f} s"] if cost.seconds else []
+    parts += [f"{cost.seconds:.1f} s"] if cost.denoising_steps and cost.seconds else []
     return " · ".join([*parts, f"seed {trajectory.seed}"])
 
 

@@ -55,6 +55,7 @@ def train(
     model: the folder of the stage before; data: a set of trajectories for stage `process`; steps: how many, where
     not as many as the profile says (the learning rate falls over just these).
     Raises KitError for a word that is not known, a folder that cannot be read, and an `out` that holds another run.
+    A run may be taken up with more or fewer `steps`, for one that was planned too long or too short.
     """
     numbers = profile_of(stage, profile)
     numbers = replace(numbers, steps=steps) if steps else numbers
@@ -63,6 +64,7 @@ def train(
         raise KitError(f"{out} holds an earlier run; add --resume to go on with it, or name another --out")
     if data and stage != "process":
         raise KitError(f"stage {stage} makes its own samples; --data goes with stage process alone")
+    _claim(out, {"stage": stage, "profile": profile, "seed": seed}, resume)
     torch.manual_seed(seed)
     before = model or _before(stage)
     built = STAGES[stage](before, data, numbers, seed)
@@ -72,6 +74,16 @@ def train(
     built.save(out)
     _note(out, stage, profile, seed, state, before)
     return out / "model"
+
+
+def _claim(out: Path, run: dict[str, str | int], resume: bool) -> None:
+    """Write down which run a folder belongs to; another stage, profile or seed must not go on with it."""
+    record = out / "run.json"
+    held = read_json(record) if resume and record.is_file() else run
+    other = [f"{word} {held.get(word)!r}, not {run[word]!r}" for word in run if held.get(word) != run[word]]
+    if other:
+        raise KitError(f"{out} holds a run of {' and '.join(other)}; take it up as it was, or name another --out")
+    write_whole(record, json.dumps(run) + "\n")
 
 
 def _before(stage: str) -> Path | None:
