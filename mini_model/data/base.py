@@ -12,6 +12,7 @@ see     picture, any of these or its description    the same
 read    description, questions -> answers           [Words] [Words] [Words with loss] ...
 imagine prompt -> a scene that fulfils it, in words [Words] [Words with loss] ...
 compare prompt, description -> what is still lacking [Words] [Words, the rest of it with loss] ...
+choose  prompt, description -> what is lacking, and the next plan; in stage process alone (the same)
 know    a few facts in text alone, many asked for   [Words] [Words with loss] ...
 """
 
@@ -19,7 +20,7 @@ from functools import partial
 
 import numpy as np
 
-from mini_model.data.compare import comparison
+from mini_model.data.compare import comparison, next_stroke
 from mini_model.data.edits import first_stroke, random_edit
 from mini_model.data.parts import Draw, Have, Look, Part, Words
 from mini_model.data.questions import (
@@ -179,6 +180,14 @@ def _compare(rng: np.random.Generator) -> list[Part]:
     return parts
 
 
+def _choose(rng: np.random.Generator) -> list[Part]:
+    """Single decisions of a painting, in words alone: what is lacking, and what comes next; the base learns no plans."""
+    parts: list[Part] = []
+    for wish, seen, said, draws in (next_stroke(rng) for _ in range(COMPARED)):
+        parts += [Words(wish), Words(seen + said, loss=True, draws=draws, given=seen)]
+    return parts
+
+
 def _know(rng: np.random.Generator) -> list[Part]:
     """Facts told, or asked for in the words that the answer begins with: who knows a name must also find it again."""
     parts: list[Part] = []
@@ -211,5 +220,6 @@ LESSONS = {
     "read": _read,
     "imagine": _imagine,
     "compare": _compare,
+    "choose": _choose,
     "know": _know,
 }

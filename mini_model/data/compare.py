@@ -2,19 +2,22 @@
 
 A painter who goes on, or stops, must find what the prompt asks for and the picture lacks. BAGEL's language model
 brings along how two lists are compared; the mini model learns it here, in the words its reflections use. Up to five
-things are wished for, more than any prompt that it ever paints from in training.
+things are wished for, more than any prompt that it ever paints from in training: no picture, no whole story, but
+single decisions are practised at that length.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from mini_model.data.questions import caption
 from mini_model.data.requests import loosely_joined
-from mini_model.data.scenes import HUES, MOST, NAMES, pick, random_places, shuffled
-from mini_model.process.script import LACKS, PREFIX, RIGHT
+from mini_model.data.scenes import HUES, MOST, NAMES, pick, shuffled
+from mini_model.process.script import DONE, LACKS, PREFIX, RIGHT, plan_text
+from mini_model.trajectory import Plan
 from mini_model.world.faults import lacking
-from mini_model.world.prompts import OPENINGS, Group, Request
+from mini_model.world.prompts import OPENINGS, Group, Request, instruction_add
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import RELATIONS
 
@@ -27,16 +30,33 @@ STRAY = 0.15  # how often one thing has a colour that was not asked for
 def comparison(rng: np.random.Generator) -> tuple[str, str, str]:
     """What is wished for, what is seen with the question, and the answer: 'a blue ring and two red cups.'."""
     request = _wish(rng)
-    things = _some_of(rng, request.groups)
+    things = _some_of(rng, request.fulfil(rng).things)
     if things and request.groups[0].color and rng.random() < STRAY:
         at = int(rng.integers(len(things)))
         things[at] = replace(things[at], color=pick(rng, [hue for hue in HUES if hue != things[at].color]))
-    places = random_places(rng, len(things))
-    scene = Scene(tuple(replace(thing, place=place) for thing, place in zip(things, places, strict=True)))
     wish = request.sentence(pick(rng, list(OPENINGS)))
     wish = loosely_joined(rng, wish) if rng.random() < LOOSE else wish
     wish = PREFIX + wish if rng.random() < TO_PAINT else wish
-    return wish, f"i see {caption(scene)}. {RIGHT} {LACKS}", f"{lacking(request.groups, things)}."
+    return wish, f"i see {caption(Scene(tuple(things)))}. {RIGHT} {LACKS}", f"{lacking(request.groups, things)}."
+
+
+def next_stroke(rng: np.random.Generator) -> tuple[str, str, str, bool]:
+    """What is wished for, what is seen of it, what is said then, and whether that leads to drawing.
+
+    One decision of a painting, in words alone: what is lacking, and the plan for the first of it.
+    """
+    request = _wish(rng)
+    goal = request.fulfil(rng)
+    there = Scene(tuple(_some_of(rng, goal.things)))
+    wish = request.sentence(pick(rng, list(OPENINGS)))
+    wish = PREFIX + (loosely_joined(rng, wish) if rng.random() < LOOSE else wish)
+    lacks = f"{LACKS} {lacking(request.groups, there.things)}." if there.things else ""
+    seen = f"i see {caption(there)}. {RIGHT} " if there.things else ""
+    rest = [thing for thing in goal.things if thing not in there.things]
+    if not rest:
+        return wish, seen, f"{lacks} {DONE}", False
+    plan = Plan(instruction=instruction_add(rest[0]), description=caption(there.add(rest[0])))
+    return wish, seen, f"{lacks} {plan_text(plan)}".strip(), True
 
 
 def _wish(rng: np.random.Generator) -> Request:
@@ -55,9 +75,7 @@ def _wish(rng: np.random.Generator) -> Request:
     return Request(tuple(groups), tuple(relations))
 
 
-def _some_of(rng: np.random.Generator, groups: tuple[Group, ...]) -> list[Thing]:
-    """Some of the things wished for: the first so and so many, or any. Their places are found later."""
-    wished = [group for group in groups for _ in range(group.count)]
+def _some_of(rng: np.random.Generator, wished: Sequence[Thing]) -> list[Thing]:
+    """Some of the things wished for: the first so and so many, or any."""
     first = int(rng.integers(len(wished) + 1)) if rng.random() < IN_ORDER else None
-    kept = wished[:first] if first is not None else [group for group in wished if rng.random() < 0.7]
-    return [Thing(group.name, group.color or pick(rng, HUES), "center") for group in kept]
+    return list(wished[:first]) if first is not None else [thing for thing in wished if rng.random() < 0.7]
