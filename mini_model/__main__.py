@@ -85,9 +85,7 @@ def data(
     subset: Annotated[Literal["multi-turn", "conflict", "alignment"], typer.Argument()],
     n: Annotated[int, typer.Option(min=1, help="How many trajectories.")] = 1_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same set.")] = 0,
-    detours: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of multi-turn strokes that do more than add.")
-    ] = 0.3,
+    detours: Annotated[float, typer.Option(min=0, max=1, help="Share of strokes that do more than add.")] = 0.3,
     model: Model = MINI,
     out: Annotated[Path | None, typer.Option(help="Folder of the set.", show_default="out/data/SUBSET")] = None,
     as_json: Json = False,

@@ -181,7 +181,7 @@ def _compare(rng: np.random.Generator) -> list[Part]:
 
 
 def _choose(rng: np.random.Generator) -> list[Part]:
-    """Single decisions of a painting, in words alone: what is lacking, and what comes next; the base learns no plans."""
+    """Single decisions of a painting, in words alone: what is lacking, and what comes next; not for the base."""
     parts: list[Part] = []
     for wish, seen, said, draws in (next_stroke(rng) for _ in range(COMPARED)):
         parts += [Words(wish), Words(seen + said, loss=True, draws=draws, given=seen)]
