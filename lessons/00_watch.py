@@ -277,7 +277,7 @@ strip(stories[shown])
 
 # %%
 direct = {prompt: painter.direct(prompt) for prompt in TASKS}
-board, counts = Figure(figsize=(9, 4.2), layout="constrained"), []
+board, counts = Figure(figsize=(9, 4), layout="constrained"), []
 ways = {"direct": direct, "process": stories}
 for row, (name, made) in zip(board.subplots(2, len(TASKS)), ways.items(), strict=True):
     right = [accepted(told.final, prompt) for prompt, told in made.items()]
@@ -286,7 +286,7 @@ for row, (name, made) in zip(board.subplots(2, len(TASKS)), ways.items(), strict
     for axis, (prompt, told), fine in zip(row, made.items(), right, strict=True):
         axis.imshow(told.final)
         axis.set(title="✓ accepted" if fine else "✗ refused", xticks=[], yticks=[])
-        axis.set_xlabel(fill(prompt.removeprefix("a photo of "), 16))
+        axis.set_xlabel(fill(prompt.removeprefix("a photo of "), 20), fontsize=8)
     row[0].set_ylabel(name)
 print("\n".join(counts))
 figure(board, alt=f"Final pictures, direct above, process below. {'; '.join(counts)}.")

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from mini_model.data.base import SHARES, WORDS_FIRST, base_sample, shares_at, statement
-from mini_model.data.compare import comparison
+from mini_model.data.compare import comparison, next_stroke
 from mini_model.data.parts import Draw, Have, Look, Words
 from mini_model.data.process import process_sample
 from mini_model.data.questions import CAPTION_QUESTION, COUNT_QUESTION, EACH_QUESTION, PLACE_QUESTION, examine
@@ -29,7 +29,7 @@ from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
 from mini_model.model.transformer import spans_of
 from mini_model.model.words import text_of
-from mini_model.process.script import LACKS, RIGHT, WRONG, read, turns
+from mini_model.process.script import DONE, LACKS, PREFIX, RIGHT, WRONG, read, turns
 from mini_model.training.assemble import Assembler
 from mini_model.training.profiles import PROFILES, profile_of
 from mini_model.training.run import STAGES, train
@@ -318,6 +318,24 @@ def test_what_is_lacking_is_all_that_was_wished_for_and_is_not_there():
         wished_for.append(wished.total())
         nothing += lacks == "nothing."
     assert set(wished_for) == {1, 2, 3, 4, 5} and 20 < nothing < 150
+
+
+def test_the_next_stroke_is_the_first_thing_lacking():
+    rng, wished, ends = np.random.default_rng(14), set(), 0
+    for _ in range(300):
+        wish, seen, said, draws = next_stroke(rng)
+        there = read_scene(seen).things
+        assert wish.startswith(PREFIX) and draws == ("<ins> add" in said) and draws != (DONE in said)
+        assert bool(there) == seen.startswith("i see") == said.startswith(LACKS)
+        wished.add(_counted(wish).total())
+        ends += not draws
+        if draws:
+            (new,) = read_scene(said.split("<des>")[0]).things
+            after = read_scene(said.split("<des>")[1]).things
+            assert new in after and {t.place for t in after} == {t.place for t in (*there, new)}
+            first = next(iter(_counted(said if there else wish)))
+            assert first[0] in ("", new.color) and first[1] == THINGS[new.name]
+    assert wished == {1, 2, 3, 4, 5} and 20 < ends < 150
 
 
 def test_every_reflection_that_is_content_asks_what_is_still_lacking():
