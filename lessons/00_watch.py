@@ -270,8 +270,8 @@ strip(stories[shown])
 #
 # ## 0.6 Baseline: the same model, all at once
 #
-# The same weights can also paint *direct*: prompt in, one picture out, no words. That is the **baseline**;
-# painting in rounds is called *process*. A fair comparison names the price, here in denoising steps.
+# The same weights can also paint *direct*: prompt in, picture out. That is the **baseline**;
+# painting in rounds is called *process*. The price is counted in denoising steps.
 #
 # **Predict:** on which kind of prompt will direct painting fail: two colours, places, or counting?
 
@@ -394,8 +394,7 @@ figure(board, alt=f"Spoilt drafts, and below them what was painted again, by pro
 # does not, it is the words that mend. If both do, the refinement goes by the prompt.
 #
 # A false colour that is not painted again was not *noticed*: do the printed words name the colour that is
-# there, or the planned one? A painter may also call a draft right and plan the missing thing anew; that is no
-# refinement.
+# there, or the planned one? A draft may also be called right, and the missing thing planned anew.
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** If two counts are alike, do not explain it away: with six pictures it can be
