@@ -77,7 +77,8 @@ def test_a_picture_gone_astray_is_called_wrong_and_mended(model, monkeypatch):
 
 def test_the_first_plan_that_contradicts_the_prompt_is_followed_by_a_better_one(model, monkeypatch):
     monkeypatch.setattr(self_sampled, "HEAT", 2.0)  # so hot a model contradicts its prompt
-    found = list(islice(conflict(model, 4), 24))
+    monkeypatch.setattr(self_sampled, "AT_ONCE", 16)
+    found = list(islice(conflict(model, 4), 8))
     wrong = [told for right, told in found if not right]
     assert wrong
     for told in wrong:

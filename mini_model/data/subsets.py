@@ -39,7 +39,7 @@ def make(subset: str, n: int, seed: int, out: Path, model: Path | None = None, d
     else:
         source = {"conflict": conflict, "alignment": alignment}[subset]
         found = _in_proportion(source(UnifiedModel.from_pretrained(model), seed), n, PAPER[subset]["right"])
-    save_many(tally.watch(tqdm(found, total=n, unit="painting", dynamic_ncols=True)), out)
+    save_many(tally.watch(found, n), out)
     facts = {
         "subset": subset,
         "seed": seed,
@@ -79,9 +79,9 @@ class Tally:
         self.operations = dict.fromkeys(OPERATIONS, 0)
         self.right = 0
 
-    def watch(self, found: Iterator[Trajectory]) -> Iterator[Trajectory]:
-        """The same paintings, counted as they pass."""
-        for told in found:
+    def watch(self, found: Iterator[Trajectory], n: int) -> Iterator[Trajectory]:
+        """The same `n` paintings, counted as they pass, with a bar that shows how far they are."""
+        for told in tqdm(found, total=n, unit="painting", dynamic_ncols=True):
             self.pictures.append(sum(1 for label, _ in told.pictures() if label != "final"))
             self.words.append(len(told.prompt.split()))
             self.right += all(step.reflection.verdict == "correct" for step in told.steps)
