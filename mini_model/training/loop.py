@@ -37,6 +37,7 @@ class Stage(Protocol):
 def run(stage: Stage, profile: Profile, out: Path, resuming: bool, say=print) -> State:
     """Train a stage to its last step and return the state; `out` gets checkpoints, a log, a plot, and samples."""
     keep_freed_memory()
+    torch.backends.mkldnn.deterministic = True  # else a convolution's gradient may, seldom, be summed in another order
     compute = pick()
     say(f"computing in {compute.reason}")
     precision = "bf16" if compute.dtype == torch.bfloat16 else "no"
