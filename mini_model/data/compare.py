@@ -14,7 +14,7 @@ import numpy as np
 from mini_model.data.questions import caption
 from mini_model.data.requests import loosely_joined
 from mini_model.data.scenes import HUES, MOST, NAMES, pick, shuffled
-from mini_model.process.script import DONE, LACKS, PREFIX, RIGHT, plan_text
+from mini_model.process.script import DONE, LACKS, PREFIX, approval, plan_text
 from mini_model.trajectory import Plan
 from mini_model.world.faults import lacking
 from mini_model.world.prompts import OPENINGS, Group, Request, instruction_add
@@ -34,10 +34,10 @@ def comparison(rng: np.random.Generator) -> tuple[str, str, str]:
     if things and request.groups[0].color and rng.random() < STRAY:
         at = int(rng.integers(len(things)))
         things[at] = replace(things[at], color=pick(rng, [hue for hue in HUES if hue != things[at].color]))
-    wish = request.sentence(pick(rng, list(OPENINGS)))
-    wish = loosely_joined(rng, wish) if rng.random() < LOOSE else wish
+    wish = _in_words(rng, request)
     wish = PREFIX + wish if rng.random() < TO_PAINT else wish
-    return wish, f"i see {caption(Scene(tuple(things)))}. {RIGHT} {LACKS}", f"{lacking(request.groups, things)}."
+    seen, lacks = _reflection(request, things).split(LACKS)
+    return wish, seen + LACKS, lacks.strip()
 
 
 def next_stroke(rng: np.random.Generator) -> tuple[str, str, str, bool]:
@@ -47,16 +47,27 @@ def next_stroke(rng: np.random.Generator) -> tuple[str, str, str, bool]:
     """
     request = _wish(rng)
     goal = request.fulfil(rng)
-    there = Scene(tuple(_some_of(rng, goal.things)))
+    there = _some_of(rng, goal.things)
+    wish = PREFIX + _in_words(rng, request)
+    reflection = _reflection(request, there) if there else ""  # a painting begins with a plan
+    seen = reflection.split(LACKS)[0]
+    rest = [thing for thing in goal.things if thing not in there]
+    then = DONE
+    if rest:
+        after = Scene((*there, rest[0]))
+        then = plan_text(Plan(instruction=instruction_add(rest[0]), description=caption(after)))
+    return wish, seen, f"{reflection.removeprefix(seen)} {then}".strip(), bool(rest)
+
+
+def _in_words(rng: np.random.Generator, request: Request) -> str:
+    """The request as a prompt, its things joined any way in some of the cases."""
     wish = request.sentence(pick(rng, list(OPENINGS)))
-    wish = PREFIX + (loosely_joined(rng, wish) if rng.random() < LOOSE else wish)
-    lacks = f"{LACKS} {lacking(request.groups, there.things)}." if there.things else ""
-    seen = f"i see {caption(there)}. {RIGHT} " if there.things else ""
-    rest = [thing for thing in goal.things if thing not in there.things]
-    if not rest:
-        return wish, seen, f"{lacks} {DONE}", False
-    plan = Plan(instruction=instruction_add(rest[0]), description=caption(there.add(rest[0])))
-    return wish, seen, f"{lacks} {plan_text(plan)}".strip(), True
+    return loosely_joined(rng, wish) if rng.random() < LOOSE else wish
+
+
+def _reflection(request: Request, there: Sequence[Thing]) -> str:
+    """What a painter says of these things when none of them is wrong."""
+    return approval(caption(Scene(tuple(there))), lacking(request.groups, there)).text
 
 
 def _wish(rng: np.random.Generator) -> Request:

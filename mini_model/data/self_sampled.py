@@ -10,6 +10,7 @@ alignment   a made-up painting in which one picture is the model's own; where it
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 from PIL import Image
@@ -24,7 +25,7 @@ from mini_model.process.painter import Event, Settings, Studio
 from mini_model.process.script import DONE, Said, approval, complaint
 from mini_model.process.story import NOT_LOOKED, Story
 from mini_model.trajectory import Plan, Step, Trajectory
-from mini_model.world.faults import astray, conflicts, lacking
+from mini_model.world.faults import Fault, astray, conflicts, lacking
 from mini_model.world.judge import see
 from mini_model.world.prompts import OPENINGS, Request
 from mini_model.world.reading import read_scene
@@ -59,7 +60,7 @@ def alignment(model: UnifiedModel, seed: int) -> Iterator[tuple[bool, Trajectory
 
     Pictures with more than one fault are passed over: one instruction is to mend what is wrong.
     """
-    for batch in range(1 << 30):
+    for batch in count():
         rng = np.random.default_rng((seed, SAMPLER, 0, batch))
         whole = [random_trajectory(rng, replace(PLAIN, facts=0.2, detours=0.3)) for _ in range(AT_ONCE)]
         at = [int(rng.integers(len(told.steps))) for told in whole]
@@ -74,7 +75,7 @@ def alignment(model: UnifiedModel, seed: int) -> Iterator[tuple[bool, Trajectory
                 yield not faults, told.model_copy(update={"steps": [*told.steps[:k], judged, *told.steps[k + 1 :]]})
 
 
-def _judged(step: Step, picture: Image.Image, seen: Scene, faults: list) -> Step:
+def _judged(step: Step, picture: Image.Image, seen: Scene, faults: list[Fault]) -> Step:
     """The step with the model's own draft, and what the judge says of it."""
     mine = {"draft": picture}
     if faults:
@@ -91,7 +92,7 @@ def _cut(told: Trajectory, k: int) -> Trajectory:
 
 def conflict(model: UnifiedModel, seed: int) -> Iterator[tuple[bool, Trajectory]]:
     """Paintings by the model's own plans, without end: whether no plan contradicts the prompt, and the painting."""
-    for batch in range(1 << 30):
+    for batch in count():
         rng = np.random.default_rng((seed, SAMPLER, 1, batch))
         requests = [random_request(rng, shares=REQUESTS) for _ in range(AT_ONCE)]
         prompts = [request.sentence(pick(rng, list(OPENINGS))) for request in requests]
@@ -106,7 +107,8 @@ def conflict(model: UnifiedModel, seed: int) -> Iterator[tuple[bool, Trajectory]
 def _put_right(rng: np.random.Generator, request: Request, told: Trajectory) -> tuple[bool, Trajectory] | None:
     """The model's plans with the judge's reflections; after the first conflict a corrected plan and the rest.
 
-    None where the model stopped too early or a plan does not say one thing to be done.
+    None where the model stopped too early, where a plan describes nothing or changes the background, and where one
+    correction is not enough.
     """
     scene, steps = Scene((), request.background or "paper"), []
     for step in told.steps:
@@ -115,7 +117,10 @@ def _put_right(rng: np.random.Generator, request: Request, told: Trajectory) -> 
             return None
         faults = conflicts(request, after)
         if faults:
-            return _corrected(rng, request, told.prompt, steps, step.plan, after, faults[0].after)
+            steps.append(
+                Step(plan=step.plan, draft=picture_of(after), reflection=complaint(caption(after), faults[0].mend))
+            )
+            return _corrected(rng, request, told.prompt, steps, faults[0])
         right = approval(caption(after), lacking(request.groups, after.things))
         steps.append(Step(plan=step.plan, draft=picture_of(after), reflection=right))
         scene = after
@@ -125,19 +130,18 @@ def _put_right(rng: np.random.Generator, request: Request, told: Trajectory) -> 
 
 
 def _corrected(
-    rng: np.random.Generator, request: Request, prompt: str, steps: list[Step], plan: Plan, wrong: Scene, mended: Scene
+    rng: np.random.Generator, request: Request, prompt: str, steps: list[Step], fault: Fault
 ) -> tuple[bool, Trajectory] | None:
-    """A plan in conflict, what is said of it, the plan that mends it, and the way from there to the goal."""
-    fault = conflicts(request, wrong)[0]
+    """The steps up to a plan in conflict, then the plan that mends it, and the way from there to the goal."""
+    mended = fault.after
     goal = completed(rng, request, mended)
     if goal is None or conflicts(request, mended):
         return None
-    bad = Step(plan=plan, draft=picture_of(wrong), reflection=complaint(caption(wrong), fault.mend))
     better = Plan(instruction=fault.mend, description=caption(mended))
     right = approval(caption(mended), lacking(request.groups, mended.things))
     good = Step(plan=better, draft=picture_of(mended), reflection=right)
     rest = steps_to(rng, PLAIN, request.groups, mended, goal)
-    return False, Trajectory(prompt=prompt, steps=[*steps, bad, good, *rest], final=picture_of(goal), closing=DONE)
+    return False, Trajectory(prompt=prompt, steps=[*steps, good, *rest], final=picture_of(goal), closing=DONE)
 
 
 def completed(rng: np.random.Generator, request: Request, scene: Scene, tries: int = 100) -> Scene | None:

@@ -16,7 +16,6 @@ from mini_model.files import write_whole
 from mini_model.model.unified import UnifiedModel
 from mini_model.trajectory import Trajectory, save_many
 
-SUBSETS = ("multi-turn", "conflict", "alignment")
 # what the paper's table 1 says of its own: 32,012 multi-turn samples, and so many of the others that are right
 PAPER = {
     "multi-turn": {"samples": 32_012, "pictures a sample": 3.51, "most pictures": 5},

@@ -6,7 +6,7 @@ Places are always taken from what is free in the picture so far. The paper's sel
 model's own mistakes take the place of made-up ones, are read from folders of trajectories instead.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,15 +20,12 @@ from mini_model.data.scenes import HUES, NAMES, pick, random_nudge, random_thing
 from mini_model.process.script import DONE, LACKS, PREFIX, approval, complaint, plan_text, turns
 from mini_model.trajectory import Plan, Reflection, Step, Trajectory
 from mini_model.world.facts import FACTS, held_out
-from mini_model.world.faults import lacking
+from mini_model.world.faults import astray, lacking
 from mini_model.world.prompts import (
     OPENINGS,
     Group,
     instruction_add,
-    instruction_move,
-    instruction_recolor,
     instruction_remove,
-    instruction_swap,
 )
 from mini_model.world.render import render
 from mini_model.world.scene import Scene, Thing
@@ -95,7 +92,7 @@ def steps_to(
     for thing in goal.things:
         for instruction, after in _strokes(rng, mix, scene, thing, goal) if thing not in scene.things else []:
             right = approval(caption(after), lacking(asked, after.things))
-            steps.append(_step(rng, mix, lead + instruction, scene, after, thing, right))
+            steps.append(_step(rng, mix, lead + instruction, after, thing, right))
             scene, lead = after, ""
     return steps
 
@@ -115,8 +112,8 @@ def _strokes(rng: np.random.Generator, mix: Mix, scene: Scene, thing: Thing, goa
             (instruction_add(thing), after),
         ]
     first = _unlike(rng, thing, "color" if kind == "recolor" else "name")
-    mend = instruction_recolor(first, thing.color) if kind == "recolor" else instruction_swap(first, thing)
-    return [(instruction_add(first), scene.add(first)), (mend, after)]
+    begun = scene.add(first)
+    return [(instruction_add(first), begun), (astray(after, begun)[0].mend, after)]
 
 
 def _unlike(rng: np.random.Generator, thing: Thing, what: str) -> Thing:
@@ -126,47 +123,38 @@ def _unlike(rng: np.random.Generator, thing: Thing, what: str) -> Thing:
     return Thing(name, color, thing.place, thing.size, thing.nudge)
 
 
-def _step(
-    rng: np.random.Generator, mix: Mix, instruction: str, before: Scene, after: Scene, thing: Thing, right: Reflection
-) -> Step:
+def _step(rng: np.random.Generator, mix: Mix, instruction: str, after: Scene, thing: Thing, right: Reflection) -> Step:
     """One round: the plan, a draft that is right or wrong, and what follows from that; in the end it is `right`."""
     plan = Plan(instruction=instruction, description=caption(after))
     if rng.random() >= mix.slips or thing not in after.things:
         return Step(plan=plan, draft=picture_of(after), reflection=right)
-    wrong, refine = slip(rng, before, after, thing)
+    wrong, refine = slip(rng, after, thing)
     seen = complaint(caption(wrong), refine)
     return Step(plan=plan, draft=picture_of(wrong), reflection=seen, refinement=picture_of(after), after=right)
 
 
-def slip(rng: np.random.Generator, before: Scene, after: Scene, thing: Thing) -> tuple[Scene, str]:
+def slip(rng: np.random.Generator, after: Scene, thing: Thing) -> tuple[Scene, str]:
     """A wrong draft of `after`, in which `thing` was to be brought in, and the instruction that mends it."""
+    wrong = _slipped(rng, after, thing)
+    return wrong, astray(after, wrong)[0].mend
+
+
+def _slipped(rng: np.random.Generator, after: Scene, thing: Thing) -> Scene:
+    """The scene with one thing wrong in it: the new one, one too many, or one that was right before."""
     kind = pick(rng, list(SLIPS))
     others = [t for t in after.things if t != thing]
     free = after.free_places()
     if kind in ("color", "name"):
-        wrong = _unlike(rng, thing, kind)
-        mend = instruction_recolor(wrong, thing.color) if kind == "color" else instruction_swap(wrong, thing)
-        return after.swap(thing, wrong), mend
+        return after.swap(thing, _unlike(rng, thing, kind))
     if kind == "place":
-        wrong = Thing(thing.name, thing.color, pick(rng, free), thing.size, thing.nudge)
-        return after.swap(thing, wrong), instruction_move(wrong, thing.place)
+        return after.swap(thing, replace(thing, place=pick(rng, free)))
     if kind == "extra":
         look = thing if rng.random() < 0.5 else random_thing(rng, thing.place)  # often one more of the same
-        stray = Thing(look.name, look.color, pick(rng, free), look.size, random_nudge(rng))
-        return after.add(stray), instruction_remove(stray)
+        return after.add(Thing(look.name, look.color, pick(rng, free), look.size, random_nudge(rng)))
     if kind == "lost" and others:
         gone = others[rng.integers(len(others))]
-        if rng.random() < 0.5:
-            return after.remove(gone), instruction_add(gone)
-        return change_back(rng, after, gone)
-    return after.remove(thing), instruction_add(thing)
-
-
-def change_back(rng: np.random.Generator, scene: Scene, thing: Thing) -> tuple[Scene, str]:
-    """A scene in which a thing that was right has changed its colour, and the words that give it back."""
-    _, changed = change(rng, scene, thing, "recolor")
-    new = next(t for t in changed.things if t not in scene.things)
-    return changed, instruction_recolor(new, thing.color)
+        return after.remove(gone) if rng.random() < 0.5 else change(rng, after, gone, "recolor")[1]
+    return after.remove(thing)
 
 
 def picture_of(scene: Scene) -> Image.Image:

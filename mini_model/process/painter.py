@@ -111,14 +111,18 @@ class Studio:
 
     def _opening(self, story: Story, start: Trajectory | None) -> tuple[Sample, str | None]:
         """The prompt and what a resumed trajectory holds, as segments; and words already said but not yet drawn."""
-        sample: list = [self._text(PREFIX + story.prompt)]
-        waiting = None
-        for text, picture in turns(start) if start else []:
-            if picture is None:
-                waiting = text if read(text).reflection and read(text).reflection.refine else None
-                continue
+        told = turns(start) if start else []
+        sample = self._so_far(story.prompt, [turn for turn in told if turn[1] is not None])
+        last = told[-1][0] if told and told[-1][1] is None else ""
+        said = read(last).reflection
+        return sample, last if said and said.refine else None
+
+    def _so_far(self, prompt: str, drawn: Sequence[tuple[str, Image.Image]]) -> Sample:
+        """A prompt and the turns that were drawn after it, as segments."""
+        sample: Sample = [self._text(PREFIX + prompt)]
+        for text, picture in drawn:
             sample += [self._text(text), *self._picture_segments([picture])[0]]
-        return sample, waiting
+        return sample
 
     def _text(self, text: str) -> Text:
         return Text(ids_of(self.model.tokenizer, text))
@@ -209,16 +213,11 @@ class Studio:
     def sketch(self, begun: Sequence[Trajectory], seeds: Sequence[int]) -> list[Image.Image]:
         """The last picture of each trajectory, drawn anew by the model from all that stands before it."""
         stories = [Story(told.prompt, seed) for told, seed in zip(begun, seeds, strict=True)]
-        cache, samples, words = Cache.empty(len(begun), self.model.device), [], []
-        for told in begun:
-            *earlier, (text, _) = [turn for turn in turns(told) if turn[1] is not None]
-            sample: list = [self._text(PREFIX + told.prompt)]
-            for said, picture in earlier:
-                sample += [self._text(said), *self._picture_segments([picture])[0]]
-            samples, words = [*samples, sample], [*words, [self._text(text)]]
-        self._feed(cache, samples, stories)
+        drawn = [[turn for turn in turns(told) if turn[1] is not None] for told in begun]
+        cache = Cache.empty(len(begun), self.model.device)
+        self._feed(cache, [self._so_far(s.prompt, told[:-1]) for s, told in zip(stories, drawn, strict=True)], stories)
         before = cache.mark()
-        self._feed(cache, words, stories)
+        self._feed(cache, [[self._text(told[-1][0])] for told in drawn], stories)
         return self._pictures([cache, cache.at(before)], stories, self.settings.process)[0]
 
     def _event(self, kind: str, story: Story, row: int, sharing: int, frames: list | None = None) -> Event:
