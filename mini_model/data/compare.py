@@ -1,9 +1,9 @@
 """Comparing a wish with what is there, in words alone: the question behind every next stroke.
 
-A painter who goes on, or stops, must find what the prompt asks for and the picture lacks. BAGEL's language model
-brings along how two lists are compared; the mini model learns it here, in the words its reflections use. Up to five
-things are wished for, more than any prompt that it ever paints from in training: no picture, no whole story, but
-single decisions are practised at that length.
+A painter who goes on, or stops, must find the first thing that the prompt asks for and the picture lacks. BAGEL's
+language model brings along how two lists are compared; the mini model learns it here, in the words its reflections
+use. Up to five things are wished for, more than any prompt that it ever paints from in training: no picture, no whole
+story, but single decisions are practised at that length.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 
 from mini_model.data.questions import caption
 from mini_model.data.requests import loosely_joined
-from mini_model.data.scenes import HUES, MOST, NAMES, pick, shuffled
+from mini_model.data.scenes import HUES, MOST, NAMES, pick, shuffled, things_beside
 from mini_model.process.script import DONE, LACKS, PREFIX, approval, plan_text
 from mini_model.trajectory import Plan
 from mini_model.world.faults import lacking
@@ -21,10 +21,11 @@ from mini_model.world.prompts import OPENINGS, Group, Request, instruction_add
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import RELATIONS
 
-COLORED, COUNTED, RELATED = 0.7, 0.35, 0.3  # of the wishes name colours, ask for several of a kind, or for one relation
+COLORED, COUNTED, RELATED = 0.7, 0.35, 0.5  # of the wishes name colours, ask for several of a kind, or for one relation
 LOOSE, TO_PAINT = 0.5, 0.5  # of the wishes join their things any way; ask to paint in steps
 IN_ORDER = 0.6  # of the scenes hold the first things wished for, as a painting half-way does
 STRAY = 0.15  # how often one thing has a colour that was not asked for
+BESIDE = 0.3  # how often things stand there that nobody asked for
 
 
 def comparison(rng: np.random.Generator) -> tuple[str, str, str]:
@@ -43,11 +44,13 @@ def comparison(rng: np.random.Generator) -> tuple[str, str, str]:
 def next_stroke(rng: np.random.Generator) -> tuple[str, str, str, bool]:
     """What is wished for, what is seen of it, what is said then, and whether that leads to drawing.
 
-    One decision of a painting, in words alone: what is lacking, and the plan for the first of it.
+    One decision of a painting, in words alone: what is lacking, and the plan for one of it.
     """
     request = _wish(rng)
     goal = request.fulfil(rng)
     there = _some_of(rng, goal.things)
+    if rng.random() < BESIDE:
+        there = [*things_beside(rng, goal, MOST - 1 - len(there)), *there]
     wish = PREFIX + _in_words(rng, request)
     reflection = _reflection(request, there) if there else ""  # a painting begins with a plan
     seen = reflection.split(LACKS)[0]

@@ -8,7 +8,7 @@ import numpy as np
 from mini_model.data.base import base_sample
 from mini_model.data.parts import Part
 from mini_model.data.scenes import by_share
-from mini_model.data.trajectories import Mix, parts_of, random_trajectory, told_of
+from mini_model.data.trajectories import Mix, on_a_found_page, parts_of, random_trajectory, told_of
 from mini_model.trajectory import Trajectory
 
 # of the samples: trajectories; plans alone, in words; and the base model's own lessons
@@ -38,7 +38,14 @@ def process_sample(
     if lesson == "rehearse":
         return base_sample(rng, shares=REHEARSED)
     if lesson == "tell":
-        return told_of(random_trajectory(rng, replace(mix, slips=0.0)), mix, rng)
+        told, given = _painting(rng, replace(mix, slips=0.0))
+        return told_of(told, mix, rng, given)
     if stored and rng.random() < STORED:
         return parts_of(stored[rng.integers(len(stored))], mix, rng)
-    return parts_of(random_trajectory(rng, mix), mix, rng)
+    told, given = _painting(rng, mix)
+    return parts_of(told, mix, rng, given)
+
+
+def _painting(rng: np.random.Generator, mix: Mix) -> tuple[Trajectory, int]:
+    """A trajectory from an empty page or a found one, and how many of its turns are given."""
+    return on_a_found_page(rng, mix) if rng.random() < mix.found else (random_trajectory(rng, mix), 0)

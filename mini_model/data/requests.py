@@ -25,7 +25,7 @@ SHARES = {
     "count and one": 0.04,
     "count and two": 0.02,
 }
-COLORED = 0.6  # of the relations and counts name colours
+COLORED, RELATED = 0.6, 0.75  # of the relations and counts name colours; of three things two stand in a relation
 KINDS_OF_THINGS = {
     "single": 1,
     "color": 1,
@@ -51,7 +51,7 @@ def random_request(rng: np.random.Generator, kind: str | None = None, shares: di
     relations: tuple = ()
     if kind == "relation":
         relations = (pick(rng, list(RELATIONS)),)
-    elif kind == "three" and rng.random() < 0.5:
+    elif kind == "three" and rng.random() < RELATED:
         relations = (pick(rng, list(RELATIONS)), None) if rng.random() < 0.5 else (None, pick(rng, list(RELATIONS)))
     return Request(groups, relations, ground)
 

@@ -68,6 +68,14 @@ def scene_of_few(rng: np.random.Generator, count: int, names: int = 2) -> Scene:
     return Scene(things, random_background(rng))
 
 
+def things_beside(rng: np.random.Generator, scene: Scene, most: int = MOST) -> tuple[Thing, ...]:
+    """One or more things of other names than the scene's, in places it leaves free; at most `most` and three."""
+    others = [name for name in shuffled(rng, NAMES) if name not in {thing.name for thing in scene.things}]
+    count = int(rng.integers(1, 4))
+    places = shuffled(rng, scene.free_places())[: max(0, min(count, most))]
+    return tuple(random_thing(rng, place, name=name) for place, name in zip(places, others, strict=False))
+
+
 def random_scenes(rng: np.random.Generator, count: int) -> list[Scene]:
     """`count` scenes of zero to six things each, for stages that learn from pictures alone."""
     return [random_scene(rng, int(rng.integers(0, 7))) for _ in range(count)]

@@ -16,17 +16,12 @@ from mini_model.data.edits import change
 from mini_model.data.parts import Draw, Have, Look, Part, Picture, Words
 from mini_model.data.questions import caption
 from mini_model.data.requests import loosely_joined, random_request
-from mini_model.data.scenes import HUES, NAMES, pick, random_nudge, random_thing
+from mini_model.data.scenes import HUES, MOST, NAMES, pick, random_nudge, random_thing, things_beside
 from mini_model.process.script import DONE, LACKS, PREFIX, approval, complaint, plan_text, turns
 from mini_model.trajectory import Plan, Reflection, Step, Trajectory
 from mini_model.world.facts import FACTS, held_out
 from mini_model.world.faults import astray, lacking
-from mini_model.world.prompts import (
-    OPENINGS,
-    Group,
-    instruction_add,
-    instruction_remove,
-)
+from mini_model.world.prompts import OPENINGS, Group, Request, instruction_add, instruction_remove
 from mini_model.world.render import render
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import PLACES
@@ -56,23 +51,45 @@ class Mix:
     detours: float = 0.06  # of the strokes change, swap or remove instead of adding (0: additive only)
     forget: float = 0.15  # of the trajectories lose one text, so that guidance has something to push from
     loose: float = 0.6  # of the prompts join their things any way; else "and" is waited for instead of the list's end
+    found: float = 0.3  # of what the process stage learns begins on a page with other things; see `on_a_found_page`
     half_way: float = 0.4  # of the trajectories begin at a later picture; else rounds are counted instead of looking
     learn_slips: bool = False  # whether the wrong drafts themselves are learnt
 
 
 def random_trajectory(rng: np.random.Generator, mix: Mix) -> Trajectory:
     """One made-up painting, from prompt to closing words."""
-    opening = pick(rng, list(OPENINGS))
     if rng.random() < mix.facts:
+        opening = pick(rng, list(OPENINGS))
         fact = pick(rng, PLANNED_FACTS)
         phrasing = fact.phrasings[rng.integers(2)]  # the third wording is kept for the tests
         thing = Thing(fact.name, fact.color, pick(rng, list(PLACES)), "big", random_nudge(rng))
         asked = (Group(fact.name, color=fact.color),)
         return _walk(rng, mix, opening.format(phrasing), asked, Scene((thing,)), f"{phrasing} is {fact.answer}: ")
-    request = random_request(rng, shares=REQUESTS)
-    prompt = request.sentence(opening)
-    prompt = loosely_joined(rng, prompt) if rng.random() < mix.loose else prompt
+    request, prompt = _asked_for(rng, mix)
     return _walk(rng, mix, prompt, request.groups, request.fulfil(rng, random_nudge), "")
+
+
+def on_a_found_page(rng: np.random.Generator, mix: Mix) -> tuple[Trajectory, int]:
+    """A painting on a page that holds things nobody asked for, and how many turns brought those.
+
+    They stay, and are not to be mistaken for what is wished for. A model that has only seen pages on which all was
+    asked for, up to four things, stops at four whatever the prompt says, since the number of things alone told it.
+    """
+    request, prompt = _asked_for(rng, mix)
+    goal = request.fulfil(rng, random_nudge)
+    empty = Scene((), goal.background)
+    page = Scene(things_beside(rng, goal, MOST - len(goal.things)), goal.background)
+    goal = Scene((*page.things, *goal.things), goal.background)
+    given = steps_to(rng, replace(mix, slips=0.0, detours=0.0), request.groups, empty, page)
+    steps = [*given, *steps_to(rng, mix, request.groups, page, goal)]
+    return Trajectory(prompt=prompt, steps=steps, final=picture_of(goal), closing=DONE), len(given)
+
+
+def _asked_for(rng: np.random.Generator, mix: Mix) -> tuple[Request, str]:
+    """A request and its prompt, whose things are joined any way in some of the cases."""
+    request = random_request(rng, shares=REQUESTS)
+    prompt = request.sentence(pick(rng, list(OPENINGS)))
+    return request, loosely_joined(rng, prompt) if rng.random() < mix.loose else prompt
 
 
 def _walk(
@@ -162,15 +179,17 @@ def picture_of(scene: Scene) -> Image.Image:
     return Image.fromarray(render(scene))
 
 
-def parts_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator) -> list[Part]:
+def parts_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator, given: int = 0) -> list[Part]:
     """A trajectory as a training sample: loss on every text, every switch, every picture that is right.
+
+    Of the first turns, as many as are `given`, only the last picture is known: where the painting begins.
 
     A picture that is drawn and looked at later enters three times: noised (with loss), clean, and seen. Wrong drafts
     enter clean and seen only, unless `mix.learn_slips`: a model that learns to draw them draws them. A plan that
     contradicts its prompt is read and not learnt, and so is its picture.
     """
     spoken, wrong, unwise = turns(trajectory), _wrong(trajectory), _unwise(trajectory)
-    first = _half_way(rng, spoken, wrong) if rng.random() < mix.half_way else 0
+    first = _half_way(rng, spoken, wrong) if not given and rng.random() < mix.half_way else given
     forgotten = rng.integers(first, len(spoken)) if rng.random() < mix.forget else -1
     parts: list[Part] = [Words(PREFIX + trajectory.prompt)]
     if first:
@@ -210,14 +229,14 @@ def _half_way(rng: np.random.Generator, spoken: list, wrong: set[int]) -> int:
     return int(pick(rng, right)) + 1 if right else 0
 
 
-def told_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator) -> list[Part]:
+def told_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator, given: int = 0) -> list[Part]:
     """A trajectory without its pictures: what is seen is read, and what to do next, or that all is done, is learnt.
 
     Where the second thing of a relation goes is a matter of words, and a sample without pictures is a short one.
     What is seen is not learnt here: without a picture it would be made up. Some begin half-way, as paintings do.
     """
     steps = trajectory.steps
-    first = int(rng.integers(1, len(steps) + 1)) if rng.random() < mix.half_way else 0
+    first = int(rng.integers(given or 1, len(steps) + 1)) if rng.random() < mix.half_way else given
     said = [*(plan_text(step.plan) for step in steps), trajectory.closing]
     parts: list[Part] = [Words(PREFIX + trajectory.prompt)]
     for number in range(first, len(said)):

@@ -2,10 +2,10 @@
 
     prompt      please create the image step by step: a photo of a red circle and a blue star
     opening     <ins> add a red circle at the top left </ins> <des> a red circle at the top left </des>     [draws]
-    right       i see a red circle at the top left. this is right. what is not there? a blue star.
+    right       i see a red circle at the top left. this is right. what is there to add? a blue star.
                 <ins> ... </ins> <des> ... </des>                                                           [draws]
     wrong       i see a blue circle at the top left. this is wrong. <refine> ... </refine>                  [draws]
-    closing     i see ... and a blue star at the center. this is right. what is not there? nothing.
+    closing     i see ... and a blue star at the center. this is right. what is there to add? nothing.
                 the picture is complete.                                                               [stops]
 
 Whether a picture follows is not in the words: it is the token after the end mark, `<|vision_start|>` or not.
@@ -19,7 +19,7 @@ from mini_model.trajectory import Plan, Reflection, Trajectory
 
 PREFIX = "please create the image step by step: "
 RIGHT, WRONG, DONE = "this is right.", "this is wrong.", "the picture is complete."
-LACKS = "what is not there?"  # asked after every picture that is right: what the prompt wants and it lacks
+LACKS = "what is there to add?"  # asked of every picture that is right: the first thing of the prompt that it lacks
 WORDS = (PREFIX, "i see", RIGHT, WRONG, LACKS, DONE)
 
 
@@ -38,7 +38,7 @@ def plan_text(plan: Plan) -> str:
 
 
 def approval(seen: str, lacks: str) -> Reflection:
-    """What is said of a picture that is right, and what the prompt asks for beyond it ("nothing" at the end)."""
+    """What is said of a picture that is right, and what the prompt asks for next ("nothing" at the end)."""
     return Reflection(verdict="correct", text=f"i see {seen}. {RIGHT} {LACKS} {lacks}.")
 
 

@@ -17,7 +17,7 @@ from mini_model.world.prompts import (
     instruction_resize,
     instruction_swap,
 )
-from mini_model.world.scene import Scene, Thing, join
+from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import PLACES, related
 
 
@@ -31,9 +31,9 @@ class Fault:
 
 
 def lacking(wanted: Sequence[Group], there: Sequence[Thing]) -> str:
-    """What is wanted and not there: 'a blue ring and two red cups', or 'nothing'."""
+    """The first of what is wanted and not there, and how many of it: 'two red cups', or 'nothing'."""
     rest = [replace(group, count=group.count - sum(fits(thing, group) for thing in there)) for group in wanted]
-    return join([group.phrase() for group in rest if group.count > 0] or ["nothing"])
+    return next((group.phrase() for group in rest if group.count > 0), "nothing")
 
 
 def fits(thing: Thing, group: Group) -> bool:
