@@ -2,19 +2,13 @@
 # # 1. This world is small enough to judge
 #
 # Sixteen things, eight colours, nine places: in a world like this a program can say without doubt whether a
-# picture is what was asked for. In this lesson you build both its pictures and their verdicts.
+# picture is what was asked for. You build both: its pictures and their verdicts.
 #
 # **You will be able to show** the way from a list of things to a picture and back to a verdict, in three
-# functions of your own, and where such a judge can be trusted and where it loses its way.
+# functions of your own, and where such a judge can be trusted.
 #
 # **Before this:** lesson 0. **Your time:** about 60 minutes. **Machine time:** {minutes}, {memory} of memory,
 # measured on {machine}.
-
-# %% [markdown] tags=["instructor"]
-# **For the instructor.** Draw four stations on the board: scene graph, picture, detections, verdict, and ask
-# of each arrow what can get lost on it. The usual mistake is to think that the judge knows the scene graph
-# because the program drew the picture from one. It gets pixels, and a model's picture has no scene graph.
-# When time is short leave out the ghost in 1.6.
 
 # %% tags=["parameters"]
 PROFILE = "cpu"  # "smoke" runs the same cells on fewer pictures
@@ -43,7 +37,7 @@ from mini_model import scoring
 from mini_model.data.scenes import HUES, NAMES, pick, random_nudge, random_scene, shuffled
 from mini_model.evaluation.mini_geneval import prompts
 from mini_model.model import UnifiedModel
-from mini_model.process.painter import paint_many
+from mini_model.process import paint_many
 from mini_model.show import figure, judge_boxes
 from mini_model.teach.asking import ask
 from mini_model.teach.check import check
@@ -57,12 +51,12 @@ from mini_model.world.things import COLORS, RELATIONS
 # ## 1.1 A picture first
 #
 # A *scene graph* is a list of things, each with a name, a colour, a size and one of nine places. A
-# *specification* says what was asked, in the form of the benchmark GenEval: groups to *include*, each with
-# a class and a count, perhaps a colour, perhaps a relation to an earlier group. Its *tag* names the kind of
-# task.
+# *specification* says what was asked, in the form of GenEval, a *benchmark* (public tasks with one way of
+# judging): groups to *include*, each with a class and a count, perhaps a colour, perhaps a relation to an
+# earlier group. Its *tag* names the kind of task.
 #
-# **Predict:** here the prompt asks for a red star left of a blue house, and the picture holds two hearts as
-# well. Will the judge mind?
+# **Predict:** the prompt asks for a red star left of a blue house; the picture holds two hearts as well. Will
+# the judge mind?
 
 # %%
 scene = Scene(
@@ -79,6 +73,10 @@ star = {"class": "star", "count": 1, "color": "red", "position": ["left of", 0]}
 spec = {"tag": "position", "include": [house, star]}
 judge_boxes(render(scene), spec)
 
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** On the board: four stations, scene graph, picture, detections, verdict, with an
+# arrow from each to the next. Ask of each arrow what can get lost on it. Leave the drawing there for 1.6.
+
 # %% [markdown]
 # Around each thing stands the box that the judge found in the pixels. Each find is a *detection*: class, box,
 # colour, and a *score* from 0 to 1 for how well it agrees with a perfect thing. Hearts that nobody asked for
@@ -89,6 +87,8 @@ judge_boxes(render(scene), spec)
 # For each thing there is a *stamp*: n by n numbers for how much of each pixel it covers, 1 inside, 0 outside,
 # something between at the edge. Where the cover is c, the new pixel is c parts of the thing's colour and
 # 1 - c parts of what was there.
+#
+# **Predict:** black (0) is laid on white (255) with cover 0.6. Which number comes out?
 
 
 # %%
@@ -161,6 +161,7 @@ COUNT = 300 if PROFILE == "cpu" else 60
 scenes = [random_scene(dice, int(dice.integers(1, 7))) for _ in range(COUNT)]
 read_back = sum(set(see(draw(one)).things) == set(one.things) for one in scenes)
 print(f"{read_back} of {COUNT} random scenes, drawn by your function, are read back exactly")
+print(f"cover 0.6, black on white: 0.6 · 0 + 0.4 · 255 = {0.6 * 0 + 0.4 * 255:.0f}")
 
 right, got = render(scene), ask(mine, (scene,)).value
 written = isinstance(got, np.ndarray) and got.shape == right.shape
@@ -173,9 +174,13 @@ for axis, image, title in zip(board.subplots(1, 3), (got, right, off), titles, s
     axis.set(title=title, xticks=[], yticks=[])
 figure(board, alt=f"Your picture, the expected one, and their difference. Expected: {scene.describe()}.")
 
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** The usual mistake is to think that the judge knows the scene graph because the
+# program drew the picture from one. It gets pixels, and a model's picture has no scene graph.
+
 # %% [markdown]
-# The judge goes back from pixels to things and learns nothing for it: it looks for patches of colour, lays
-# every stamp over each patch and keeps the one that agrees best.
+# The judge goes back from pixels to things without learning: it looks for patches of colour, lays every stamp
+# over each and keeps the one that agrees best.
 #
 # ## 1.3 Exercise: left of, above, or level (15 min, ●●○)
 #
@@ -264,7 +269,7 @@ mistakes = {
     "Corners are compared: the middles tell where a thing stands.": rule(at=0),
     "One relation at most: on a diagonal two can hold.": rule(most=True),
 }
-relations = check("relations", relations, scoring.relations, cases, mistakes)
+my_relations, relations = relations, check("relations", relations, scoring.relations, cases, mistakes)
 
 # %%
 TINTS = {0: "#FFFFFF", 1: "#56B4E9", 2: "#F0E442", 4: "#CC79A7", 8: "#009E73"}
@@ -277,32 +282,35 @@ def map_of(named):
     return [[sum(2 ** RELATIONS.index(name) for name in named(*around(x, y))) for x in steps] for y in steps]
 
 
+maps = {"yours": ask(map_of, (my_relations,)).value or [[0]], "expected": map_of(scoring.relations)}
 with patch("mini_model.scoring.POSITION_THRESHOLD", 0.0):
-    maps = {"by your rule": map_of(relations), "if nothing were shortened": map_of(scoring.relations)}
-board = Figure(figsize=(9, 4.5), layout="constrained")
-for axis, (title, table) in zip(board.subplots(1, 2), maps.items(), strict=True):
-    tints = [[to_rgb(TINTS[value]) for value in line] for line in table]
+    maps["if nothing were shortened"] = map_of(scoring.relations)
+board = Figure(figsize=(9, 3.1), layout="constrained")
+for axis, (title, table) in zip(board.subplots(1, 3), maps.items(), strict=True):
+    tints = [[to_rgb(TINTS.get(value, "#999999")) for value in line] for line in table]
     axis.imshow(tints, extent=(-60.5, 60.5, 60.5, -60.5))
     axis.add_patch(Rectangle((-9, -9), 18, 18, fill=False))
-    axis.set(title=title, xlabel="pixels across", ylabel="pixels down")
-    for value in set(TINTS) - {0}:
+    axis.set(title=title + " (nothing yet)" * (len(table) < 2), xlabel="pixels across", ylabel="pixels down")
+    for value in set(np.ravel(table)) - {0}:
         words = "\nand ".join(name for bit, name in enumerate(RELATIONS) if value >> bit & 1)
         down, across = np.mean(np.nonzero(np.equal(table, value)), axis=1) - 60
-        axis.text(across, down, words, ha="center", va="center", fontsize=9)
-figure(board, alt="Places around a box, by relation. By your rule a gap without a name lies in the middle.")
+        axis.text(across, down, words, ha="center", va="center", fontsize=7)
+alt = f"Places around a box, by relation. Your map is {'not ' * (relations != my_relations)}as expected: "
+figure(board, alt=alt + "a gap without a name in the middle. Where nothing is shortened the gap is a point.")
 
 # %% [markdown] tags=["instructor"]
-# **For the instructor.** Let the class walk around the box on the left map and call out the names. Ask why no
-# region of two names reaches the middle. The grid of this world is so wide that the shortening changes no
-# verdict on a clean picture; on photographs, where boxes are large and close, it does.
+# **For the instructor.** Let the class walk around the box on the middle map and call out the names. Ask why
+# no region of two names reaches the middle there, while on the right map all do. The grid of this world is so
+# wide that the shortening changes no verdict on a clean picture; on photographs, where boxes are large and
+# close, it does.
 
 # %% [markdown]
 # ## 1.4 Exercise: what is there as asked (15 min, ●●○)
 #
 # An included group asks for `count` things of a class, perhaps in a colour. The rule:
 #
-# * only detections with a score *above* a *threshold* are looked at: 0.3, or 0.9 when the task is counting,
-#   where a single false find spoils the answer;
+# * only detections with a score *above* a *threshold* are looked at: 0.3, or 0.9 for counting, where a single
+#   false find spoils the answer;
 # * of the class, the `count` *surest* are taken;
 # * they must be `count`, and if a colour is asked for, all of *these* must have it.
 #
@@ -383,9 +391,11 @@ mistakes = {
     "Any blue in the picture will do: look at those taken alone.": altered(anywhere=True),
     "The colour is never looked at.": altered(enough=lambda fits: True),
     "Not the surest: sort by score, the highest first.": altered(sort=False),
+    "The least sure come first: turn the order around.": altered(sort=-1),
     "No more than `count` are taken.": altered(cut=False),
     "A score must be above the threshold.": altered(lower=1e-9),
     "The threshold is not used.": altered(lower=1),
+    "A number: hand back the detections that were taken.": lambda *case: len(looked_at(*case) or ()) or None,
 }
 take = check("take", take, looked_at, cases, mistakes)
 
@@ -393,8 +403,8 @@ take = check("take", take, looked_at, cases, mistakes)
 # ## 1.5 Use it: your own judge, a baseline, a control
 #
 # With `take` and `relations` the whole judge is a dozen lines. First trial: random scenes that *you* drew,
-# right ones and spoilt ones. To spoil a scene two things swap colours, or places; or one is too many or too
-# few. All the right words are still there.
+# right ones and spoilt ones: two things swap colours, or places; or one is too many or too few. All the right
+# words are still there.
 #
 # * **Baseline**: a judge of words; every class and colour asked for occurs somewhere. It cannot see
 #   *binding*, which colour goes with which thing.
@@ -509,12 +519,11 @@ judge_boxes(picture, row)
 # %% [markdown]
 # ## 1.6 Break it on purpose
 #
-# The judge is exact on clean pictures; a painted one is soft. So blur pictures more and more, right ones and
-# spoilt ones. Then a *ghost*: two full hearts and a third that is hardly there, with more and more paint, where
-# two are asked for.
+# The judge is exact on clean pictures; a painted one is soft. So blur right and spoilt ones more and more.
+# Then a *ghost*: two hearts are asked for and there, while a third gets more and more paint.
 #
-# **Predict:** what goes first as the blur grows, counting or relations? And does a judge that loses its way
-# refuse what is right, or accept what is wrong?
+# **Predict:** what goes first as the blur grows, counting or relations? And does a lost judge refuse what is
+# right, or accept what is wrong?
 
 
 # %%
@@ -556,11 +565,15 @@ for panel, pixels in zip(panels, (0, 1.5, 3), strict=True):
 ends = "; ".join(f"{what} {curve[0]:.0%} to {curve[-1]:.0%}" for what, curve in curves.items())
 figure(board, alt=f"Shares accepted as blur grows from 0 to 3 pixels: {ends}. One picture at three blurs.")
 
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** Short of time? Leave out the ghost, or show its figure alone and ask which paint
+# each threshold takes for a heart.
+
 # %%
 pair = Scene((Thing("heart", "red", "top left"), Thing("heart", "red", "center")))
 clear, full = (draw(one).astype(float) for one in (pair, pair.add(Thing("heart", "red", "bottom right"))))
 spec = Request((Group("heart", 2),)).spec("counting")
-board = Figure(figsize=(9, 2.8), layout="constrained")
+board, results = Figure(figsize=(9, 2.8), layout="constrained"), []
 strengths = (0.4, 0.6, 0.65, 0.7, 0.75, 1.0)
 for strength, axis in zip(strengths, board.subplots(1, len(strengths)), strict=True):
     picture = (clear + strength * (full - clear)).round().astype(np.uint8)
@@ -570,7 +583,8 @@ for strength, axis in zip(strengths, board.subplots(1, len(strengths)), strict=T
     ghost = min(one["score"] for one in found)
     axis.set(title=f"paint {strength:.0%}", xticks=[], yticks=[])
     axis.set_xlabel(f"its score {ghost:.2f}\nat 0.9: {words[0]}\nat 0.3: {words[1]}", fontsize=9)
-figure(board, alt="Two red hearts and a third with more and more paint, judged with two thresholds.")
+    results.append(f"paint {strength:.0%}, its score {ghost:.2f}: {words[0]} at 0.9, {words[1]} at 0.3")
+figure(board, alt=f"Two red hearts and a third that gets paint, with two thresholds. {'; '.join(results)}.")
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz
@@ -596,30 +610,35 @@ figure(board, alt="Two red hearts and a third with more and more paint, judged w
 # ## Where the same lines live in BAGEL
 #
 # BAGEL's repository keeps a copy of GenEval's program: 553 prompts, 4 pictures each, 1024 by 1024 pixels.
-# On photographs a learnt detector finds the boxes (80 classes, five numbers a find: four for the box, one
-# for the score) and a second network names the colour (one of ten):
+# On photographs a learnt detector finds the boxes, n of each of 80 classes as (n, 5): box and score. A second
+# network names the colour, one of ten:
 #
 # * `relations` is `relative_position` in
 #   [`evaluate_images_mp.py`, lines 156 to 173](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/eval/gen/geneval/evaluation/evaluate_images_mp.py#L156-L173),
-#   with the two boxes in one array of 2 by 2 by 2 numbers;
+#   with both boxes as (2, 2, 2);
 # * `take` and `verdict` are `evaluate` in
-#   [lines 176 to 236](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/eval/gen/geneval/evaluation/evaluate_images_mp.py#L176-L236);
-# * the two thresholds are chosen in
-#   [lines 246 to 250](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/eval/gen/geneval/evaluation/evaluate_images_mp.py#L246-L250):
-#   as blur and ghost show, a threshold only moves the mistakes.
+#   [lines 176 to 236](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/eval/gen/geneval/evaluation/evaluate_images_mp.py#L176-L236),
+#   with at most 16 finds a class, each a box (5,) and a mask of its pixels (1024, 1024);
+# * one of two thresholds, a single number, cuts the last column of (n, 5) in
+#   [lines 246 to 250](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/eval/gen/geneval/evaluation/evaluate_images_mp.py#L246-L250). A
+#   threshold only moves the mistakes.
 #
 # A refusal there can also be the detector's mistake. Here it cannot, on clean pictures: that is why the world
 # is small.
 #
 # ## What you have
 #
-# You can draw a scene, read its relations, and judge a picture against a specification in three functions of
-# your own; you have seen them agree with the library's judge, refuse what a check of words lets through, and
-# lose their way in blur.
+# You can draw a scene, read its relations and judge its picture; your functions agree with the library's
+# judge, refuse what a check of words lets through, and lose their way in blur.
 #
 # Read on: [GenEval, whose rules these are](https://arxiv.org/abs/2310.11513) ·
 # [its program](https://github.com/djghosh13/geneval) ·
 # [BAGEL](https://github.com/ByteDance-Seed/Bagel). Every term: [glossary of the course](../lessons/glossary.md).
+
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** Closing question: a model is trained until this judge accepts all its pictures. What
+# do we know of them then, and what not? (Classes, counts, colours and relations as asked; not what else is in
+# them, nor how a soft thing looks to us.)
 
 # %% tags=["verify"]
 assert read_back == COUNT and np.mean(agreed) >= 0.75  # of equally sure finds either may be taken

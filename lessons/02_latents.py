@@ -11,11 +11,6 @@
 # **Before this:** lesson 1, and first steps in PyTorch. **Your time:** about 60 minutes.
 # **Machine time:** {minutes}, {memory} of memory, measured on {machine}.
 
-# %% [markdown] tags=["instructor"]
-# **For the instructor.** Draw an hourglass on the board: 12,288 numbers above, 512 in the neck, 12,288
-# below. The usual mistake is to take the latents for a small picture. They are a code that this one
-# decoder can read; ask whether yours could read the shipped one's. When time is short leave out 2.7.
-
 # %% tags=["parameters"]
 PROFILE = "cpu"  # "smoke" runs the same cells with fewer training steps and fewer pictures
 
@@ -45,6 +40,7 @@ from mini_model.model.checkpoint import AUTOENCODER, load_autoencoder
 from mini_model.model.pictures import to_picture, to_pixels
 from mini_model.show import figure
 from mini_model.show.draw import font
+from mini_model.teach.asking import ask
 from mini_model.teach.check import check
 from mini_model.training import autoencoder as training
 from mini_model.training.autoencoder import KL_WEIGHT, L1_WEIGHT, AutoencoderStage
@@ -55,9 +51,9 @@ from mini_model.world.render import render
 # %% [markdown]
 # ## 2.1 A picture first
 #
-# A picture of 64 by 64 pixels is 3 · 64 · 64 = 12,288 numbers. The *shipped* encoder (the kit's own)
-# makes 8 by 8 *cells* of it with 8 numbers each: 512, 24 times fewer. The first numbers of all cells are the
-# first of eight *channels*. Each is shown as a small grey map.
+# A picture is 3 · 64 · 64 = 12,288 numbers. The *shipped* encoder (the kit's own) makes 8 by 8 *cells* of
+# it with 8 numbers each: 512, 24 times fewer. The first numbers of all cells are the first of eight
+# *channels*. Each is shown as a small grey map.
 #
 # **Predict:** will you recognise the things in the grey maps?
 
@@ -111,17 +107,25 @@ contact(
     "thing stands the maps are busy; its outline cannot be made out.",
 )
 
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** On the board: an hourglass, 12,288 numbers above, 512 in the neck, 12,288 below.
+# The usual mistake is to take the latents for a small picture. They are a code that this one decoder can
+# read; ask whether the decoder of 2.4 could read the shipped one's.
+
 # %% [markdown]
 # You see where things stand, hardly what they are: the network has a code of its own.
 #
 # ## 2.2 Exercise: a point in the cloud (10 min, ●○○)
 #
 # For each latent the encoder gives no single number but a small cloud: the *mean* is its middle, the
-# *log-variance* says how wide it is. The variance is the square of the *spread* s (the standard
-# deviation), so log-variance is 2 · log s. A logarithm may be any number, which suits a network.
+# *log-variance* says how wide. Variance is the square of the *spread* s (standard deviation), so
+# log-variance is 2 · log s. A logarithm may be any number, which suits a network.
 #
 # In training the decoder gets a random point of each cloud and so learns to bear small errors. Make it
-# out of noise that is *given*: then the gradient reaches mean and log-variance through plain arithmetic.
+# out of *given* noise: then the *gradient*, the slope of the error that training follows, reaches mean and
+# log-variance through plain arithmetic.
+#
+# **Predict:** which log-variance belongs to a spread of 1?
 
 
 # %% tags=["exercise"]
@@ -137,8 +141,9 @@ def sample(mean, log_variance, noise):
 
 # %% [markdown] tags=["hints"]
 # sample
-# 1. Noise times spread has that spread; plus the mean, it lies around the mean.
-# 2. From log-variance = 2 · log s follows s = `torch.exp(0.5 * log_variance)`.
+# 1. Mean 5, spread 2, noise -1: where is the point?
+# 2. Noise times spread has that spread; plus the mean, it lies around the mean.
+# 3. From log-variance = 2 · log s follows s = `torch.exp(0.5 * log_variance)`.
 
 
 # %% tags=["check"]
@@ -162,29 +167,41 @@ mistakes = {
     "The spread is added, not multiplied: it moves the cloud.": lambda m, v, n: m + (0.5 * v).exp() + n,
     "Upside down: wide clouds come out narrow.": lambda m, v, n: m + (-0.5 * v).exp() * n,
 }
-sample = check("sample", sample, library_sample, cases, mistakes)
+my_sample, sample = sample, check("sample", sample, library_sample, cases, mistakes)
 
 # %%
 mean, log_variance = shipped.moments(exam[full]).chunk(2, dim=1)  # what the encoder says
-noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
 spread = torch.exp(0.5 * log_variance)
 print(f"spread of all means {mean.std():.2f}, of one cloud on average {spread.mean():.3f}")
-# each cloud as wide as it is, and 10, 20 and 40 times as wide (what `scaled` does comes in 2.5)
-points = {times: sample(mean, log_variance + 2 * np.log(times), noise) for times in (1, 10, 20, 40)}
+mean, log_variance = mean[:2], log_variance[:2]  # two pictures are enough to look at
+noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
+
+
+def from_clouds(function, times):
+    """Two pictures, each cloud so many times as wide as it is; grey where the function gives no latents."""
+    point = ask(function, (mean, log_variance + 2 * np.log(times), noise)).value
+    if not isinstance(point, torch.Tensor) or point.shape != mean.shape:
+        return torch.full((2, 3, 64, 64), 0.8)
+    return shipped.decode(shipped.scaled(point.float().nan_to_num()))  # what `scaled` does comes in 2.5
+
+
+by = {times: [from_clouds(each, times) for each in (my_sample, library_sample)] for times in (1, 10, 20, 40)}
 contact(
-    {f"cloud × {times}": shipped.decode(shipped.scaled(point)) for times, point in points.items()},
-    alt="Four pictures decoded from points of their clouds; as clouds widen, outlines fray, then dissolve.",
+    {f"cloud × {times}": [*own, *expected] for times, (own, expected) in by.items()},
+    heads=["yours", "yours", "expected", "expected"],
+    alt="Two pictures decoded from points of their clouds, beside the expected ones, which they "
+    f"{'equal' if sample is my_sample else 'do not equal'}; as clouds widen, outlines fray, then dissolve.",
 )
 
 # %% [markdown]
-# The clouds are narrow beside the spread of all means, and the decoder bears wider ones. Good, for latents
-# that a model *paints* are never perfect.
+# Clouds are narrow beside the spread of all means, and the decoder bears wider ones: good, for *painted*
+# latents are never perfect.
 #
 # ## 2.3 Exercise: how far from plain noise? (10 min, ●●○)
 #
 # Left alone, the encoder would shrink its clouds to points, which unfold best, and put them anywhere. The
-# *KL term* of the loss (after Kullback and Leibler) is the price of that: how far a cloud is from plain
-# noise of mean 0 and variance 1. For one latent
+# *loss*, the number that training lowers, has a price for that, the *KL term* (Kullback and Leibler): how far
+# a cloud is from plain noise of mean 0 and variance 1. For one latent
 #
 # KL = ½ (mean² + variance - 1 - log-variance)
 #
@@ -206,9 +223,9 @@ def kl_to_noise(mean, log_variance):
 
 # %% [markdown] tags=["hints"]
 # kl_to_noise
-# 1. The formula holds number by number, so write it with whole tensors; the variance is
-#    `log_variance.exp()`.
-# 2. `.mean()` over everything comes last.
+# 1. By hand first: what is it at mean 1, log-variance 0?
+# 2. Write the formula with whole tensors; the variance is `log_variance.exp()`.
+# 3. `.mean()` over everything comes last.
 
 
 # %% tags=["check"]
@@ -287,6 +304,7 @@ STEPS = 1200 if PROFILE == "cpu" else 30
 torch.manual_seed(0)
 yours = Autoencoder(AutoencoderConfig(stem=8, ch_mult=(1,)))  # the shipped one's size
 print(f"{sum(weight.numel() for weight in yours.parameters()):,} weights")
+# the KL may rise on the way: its weight is small
 sheets = train(yours, STEPS, watch=[STEPS * share // 60 for share in (2, 5, 15, 30, 60)])
 contact(
     {"originals": exam[full], **sheets},
@@ -294,18 +312,18 @@ contact(
 )
 
 # %% [markdown]
-# Places come first, then colours, outlines last: what fills many pixels saves most error. KL may rise: its
-# weight is small.
+# Places come first, then colours, outlines last: what fills many pixels saves most error.
 #
 # ## 2.5 Exercise: the scale of latents (10 min, ●○○)
 #
-# Lesson 3 mixes latents with noise, x = (1 - t) · latents + t · noise, and learns the way back from t = 1
-# to t = 0. Noise has mean 0 and spread 1, and the latents should too: much larger ones would hide the
-# noise, much smaller ones would drown in it.
-#
-# The KL term only leans that way. So after training two numbers are measured, one pair for all channels:
+# Lesson 3 mixes latents with noise, x = (1 - t) · latents + t · noise, and learns the way back.
+# Noise has mean 0 and spread 1, and the latents should too: much larger ones would hide the noise, much
+# smaller ones drown in it. The KL term only leans that way. So after training two numbers are measured, one
+# pair for all channels:
 #
 # scaled = (latents - *shift factor*) · *scale factor*
+#
+# **Predict** both for latents around 2 with a spread of 4.
 
 
 # %% tags=["exercise"]
@@ -322,7 +340,8 @@ def shift_and_scale(latents):
 # %% [markdown] tags=["hints"]
 # shift_and_scale
 # 1. What do you take away from numbers so that their mean becomes 0?
-# 2. What is left has a spread, `latents.std()`. By what do you multiply to make it 1?
+# 2. What is left has a spread. By what do you multiply to make it 1?
+# 3. `latents.mean().item()` first, then 1 over `latents.std().item()`.
 
 
 # %% tags=["check"]
@@ -347,20 +366,22 @@ mistakes = {
     "A pair for each channel, one for all is asked for.": lambda z: (z.mean((0, 2, 3)), 1 / z.std((0, 2, 3))),
 }
 shift_and_scale = check("shift_and_scale", shift_and_scale, measured, cases, mistakes)
+shift, scale = shift_and_scale(2 + 4 * (drawn - drawn.mean()) / drawn.std())
+print(f"latents around 2 with spread 4: shift factor {shift:.2f}, scale factor {scale:.2f}")
 
 # %% [markdown]
 # ## 2.6 How much survives? Baseline and control
 #
-# Your function sets your autoencoder's two numbers. Then the judge counts the things it finds again: same
-# thing, colour, size and place. Three ways without a network, of at most 512 numbers, are the **Baseline**:
+# The judge counts the things it finds again: same class, colour, size, place. Three ways without a network,
+# of at most 512 numbers, are the **Baseline**:
 #
 # * *averages* over a grid of 13 by 13 squares;
-# * *PCA of each cell*: the 8 weighted sums of a cell's pixels from which it comes back with least squared
-#   error (PCA, principal component analysis, finds the weights);
+# * *PCA of each cell* (principal component analysis): the 8 weighted sums of a cell's pixels from which it
+#   comes back with least squared error;
 # * *PCA of whole pictures*: the same with 512 sums of all 12,288 numbers.
 #
-# Three **negative controls** decode what is not the picture's code: another picture's latents, cells in
-# another order, latents twice too large.
+# Three **negative controls** spoil the code: another picture's latents, cells in another order, latents twice
+# too large.
 #
 # **Predict** the order of baselines, yours and the shipped one. Can a control beat a baseline?
 
@@ -368,7 +389,7 @@ shift_and_scale = check("shift_and_scale", shift_and_scale, measured, cases, mis
 # %%
 yours.requires_grad_(False)
 many = pixels_of(random_scenes(np.random.default_rng(8), 256 if PROFILE == "cpu" else 32))
-yours.config.shift_factor, yours.config.scale_factor = shift_and_scale(yours.encode(many))
+yours.config.shift_factor, yours.config.scale_factor = shift_and_scale(yours.encode(many))  # your function
 for name, config in (("yours", yours.config), ("shipped", shipped.config)):
     print(f"{name:8} shift factor {config.shift_factor:.4f}, scale factor {config.scale_factor:.4f}")
 print("BAGEL    shift factor 0.1159, scale factor 0.3611")
@@ -405,6 +426,8 @@ returned = {
 survived = {name: survival(pictures) for name, pictures in {"originals": exam, **returned}.items()}
 for name, share in survived.items():
     print(f"{name:18} {share:6.1%} of the things")
+best = max(("another picture's", "cells reordered", "twice too large"), key=survived.get)
+print(f"of the three controls most is left by: {best}, {survived[best]:.1%}")
 contact(
     {"originals": exam[full], **{name: pictures[full] for name, pictures in returned.items()}},
     alt="Four originals and what came back by each way: averages are coarse, PCA of cells is ragged, the "
@@ -414,20 +437,23 @@ contact(
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Ask who is surprised by PCA of whole pictures, and why it was worth reporting: a
 # claim ("it takes a network") got smaller and truer. A wrong reading to expect: "the shipped code is
-# better than mine". Ask what must be held equal to say that (steps, pictures, weights). Closing
-# question of the lesson: which faults of a painted picture can no training of the painter mend?
+# better than mine". Ask what must be held equal to say that (steps, pictures, weights).
 
 # %% [markdown]
-# Of the controls only latents twice too large leave something: right shapes, colours too strong.
+# Latents twice too large still belong to the picture: shapes may stay, colours grow too strong.
 #
-# PCA of whole pictures is strong in a world this small, faint ghosts aside. But it takes 6 million weights,
-# at BAGEL's size 800 billion, and its numbers belong to no place, while a cell can become a token. The fair
-# rival is PCA of each cell. It knows nothing but the cell; a network also looks at the neighbours.
+# PCA of whole pictures may win in a world this small. But it takes 6 million weights, at BAGEL's size 800
+# billion, and its numbers belong to no place, while a cell can become a token. The fair rival is PCA of each
+# cell; a network also looks at the neighbours.
 #
 # ## 2.7 Between two pictures
 #
 # Halfway between two pictures, pixel by pixel, lies a double exposure. **Predict:** and between their
 # latents?
+
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** Short of time? Leave out 2.7 and say its last sentence: the autoencoder does not
+# know which latents are pictures.
 
 # %%
 one, other = exam[full[:1]], exam[full[1:2]]
@@ -470,8 +496,7 @@ contact(
 
 # %% [markdown]
 # At a large weight the clouds grow wider than the latents' own spread: they overlap, and the decoder cannot
-# tell pictures apart. Weight 0 does no harm that you can see yet; but clouds shrink to points, and nothing
-# holds the latents near 0.
+# tell pictures apart. At weight 0 they shrink to points, and nothing holds the latents near 0.
 #
 # ## 2.9 Break it again: the wrong scale
 #
@@ -543,6 +568,10 @@ contact(
 # Read on: [variational autoencoders](https://arxiv.org/abs/1312.6114) ·
 # [latent diffusion](https://arxiv.org/abs/2112.10752) ·
 # [FLUX](https://github.com/black-forest-labs/flux)
+
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** Closing question: which faults of a painted picture can no training of the painter
+# mend? (Those that a squeezed and unfolded picture has as well.)
 
 # %% tags=["verify"]
 stage = AutoencoderStage(deepcopy(yours), profile_of("autoencoder", "smoke"))

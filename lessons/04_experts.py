@@ -1,21 +1,14 @@
 # %% [markdown]
-# # 4. One transformer, two experts
+# # 4. Two experts share one transformer
 #
-# Words and pictures share one transformer, a stack of layers. Each layer has two sets of weights, called
-# *experts*, one for words and looking, one for painting; all tokens meet in attention.
+# A transformer is a stack of layers. Here each layer has two sets of weights, called *experts*, one for
+# words and looking, one for painting; all tokens meet in attention.
 #
 # **You will be able to show** the three rules of such a layer: which expert works on a token, where the
 # token stands, and what it may see; and what becomes of a picture without them.
 #
 # **Before this:** lesson 3, and a first idea of attention. **Your time:** about 60 minutes.
 # **Machine time:** {minutes}, {memory} of memory, measured on {machine}.
-
-# %% [markdown] tags=["instructor"]
-# **For the instructor.** Draw one layer on the board as two parallel roads (norm, linear layer, MLP on
-# each) that cross at a single roundabout, attention. The usual mistake is to think of the experts as two
-# models that pass messages: they never talk but through attention, in every layer. Also clear up the word:
-# in many language models a small network picks the expert of each token; here the token's kind decides,
-# and nothing is learnt about it. When time is short run 4.6 without talking about it: 4.7 needs its cells.
 
 # %% tags=["parameters"]
 PROFILE = "cpu"  # "smoke" runs the same cells with fewer training steps
@@ -31,6 +24,7 @@ sys.path.insert(0, str(TOP))
 
 # %%
 from contextlib import ExitStack, contextmanager
+from textwrap import fill
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -48,7 +42,7 @@ from mini_model.model.pictures import to_pixels
 from mini_model.model.sequence import CAUSAL, FULL, NOISE, Noised, Text, attention_mask, pack
 from mini_model.model.transformer import rotate, to_rows
 from mini_model.model.words import ids_of
-from mini_model.process.painter import paint_many
+from mini_model.process import paint_many
 from mini_model.show import figure, mask_explorer
 from mini_model.teach.asking import ask
 from mini_model.teach.check import check
@@ -66,7 +60,7 @@ from mini_model.trajectory import load_many
 # * **seen**: its patches, turned into tokens by a network, the *vision encoder*.
 #
 # Texts and copies are *segments*, each with a start and an end mark. The table below is the *mask*: a
-# filled square in row q, column k says that token q may see (look at) token k.
+# filled square in row q, column k says that token q may see token k.
 #
 # **Predict:** which tokens may see the noised ones?
 
@@ -95,8 +89,7 @@ mask_explorer(batch.mask[0].numpy(), names, kinds)
 #
 # 1. **experts**: latents, noised and clean, go through the *generation expert* (gen); words, seen patches
 #    and all marks through the *understanding expert* (und);
-# 2. **positions**, by which attention knows what stands where: words count on, a picture's tokens share
-#    one;
+# 2. **positions**, which tell what stands where: words count on, a picture's tokens share one;
 # 3. **the mask**.
 #
 # ## 4.2 Exercise: to each token its expert (10 min, ●○○)
@@ -156,6 +149,13 @@ mistakes = {
     "The rows of gen stay empty.": lambda x, g, u, v: sorted_first(x, g, u, lambda own: 0 * v(own)),
 }
 route = check("route", route, sorted_first, cases, mistakes)
+
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** On the board: one layer as two parallel roads (norm, linear layer, MLP on each)
+# that cross at a single roundabout, attention. The usual mistake is to think of the experts as two models
+# that pass messages: they never talk but through attention, in every layer. Also clear up the word: in many
+# language models a small network picks the expert of each token; here the token's kind decides, and nothing
+# is learnt about it.
 
 # %% [markdown]
 # ## 4.3 Exercise: rotary positions (15 min, ●●○)
@@ -219,32 +219,37 @@ mistakes = {
     "All pairs turn equally fast: the speed has to fall.": lambda x, p: otherwise(x, p, 1.0),
     "The speed falls too slowly: 2i/D is i / half, not i / D.": lambda x, p: otherwise(x, p, 100.0),
 }
-turn = check("turn", turn, library_turn, cases, mistakes)
+mine, turn = turn, check("turn", turn, library_turn, cases, mistakes)
 
 # %%
 places = torch.arange(24)
-hands = turn(torch.cat([torch.ones(24, 1, 16), torch.zeros(24, 1, 16)], dim=-1), places)[:, 0]
-same = turn(torch.ones(24, 1, 32), places)[:, 0]  # one and the same query and key at every place
-board = Figure(figsize=(9, 3.4), layout="constrained")
-left, right = board.subplots(1, 2, width_ratios=[3, 2])
-for row, pair in enumerate((0, 2, 5, 9)):
-    across, up = hands[:12, pair], hands[:12, 16 + pair]
-    left.quiver(places[:12], torch.full((12,), row), across, up, color="#0072B2", scale=18)
-left.set(xlabel="position", xlim=(-0.8, 12.3), ylim=(3.6, -0.9), title="four pairs of one head, turned")
-left.set_yticks(range(4), [f"pair {pair}" for pair in (0, 2, 5, 9)])
-image = right.imshow(same @ same.T / 32, cmap="viridis")
-right.set(xlabel="position of the key", ylabel="position of the query", title="score")
-board.colorbar(image, ax=right, label="score at distance 0 = 1")
+ahead = torch.cat([torch.ones(24, 1, 16), torch.zeros(24, 1, 16)], dim=-1)  # every hand points to the right
+board = Figure(figsize=(9, 6), layout="constrained")
+both = ("yours", mine), ("expected", library_turn)
+for (left, right), (name, turned) in zip(board.subplots(2, 2, width_ratios=[3, 2]), both, strict=True):
+    got = [ask(turned, (x, places)).value for x in (ahead, torch.ones(24, 1, 32))]
+    written = all(torch.is_tensor(x) and x.shape == (24, 1, 32) for x in got)
+    hands, same = (x[:, 0] if written else torch.zeros(24, 32) for x in got)
+    for row, pair in enumerate((0, 2, 5, 9)):
+        across, up = hands[:12, pair], hands[:12, 16 + pair]
+        left.quiver(places[:12], torch.full((12,), row), across, up, color="#0072B2", scale=18)
+    left.set(xlabel="position", xlim=(-0.8, 12.3), ylim=(3.6, -0.9))
+    left.set(title=f"four pairs of one head, {name if written else 'yours (nothing yet)'}")
+    left.set_yticks(range(4), [f"pair {pair}" for pair in (0, 2, 5, 9)])
+    image = right.imshow(same @ same.T / 32, cmap="viridis", vmin=0.4, vmax=1)
+    right.set(xlabel="position of the key", ylabel="position of the query", title=f"score, {name}")
+    board.colorbar(image, ax=right, label="score at distance 0 = 1")
 figure(
     board,
-    alt="Left: clock hands at positions 0 to 11; pair 0 turns about a sixth of a round each position, pair 9 "
-    "hardly at all. Right: scores of 24 by 24 places; each diagonal has one colour, so only distance counts.",
+    alt="Yours above, expected below. Expected, left: clock hands at positions 0 to 11; pair 0 turns about "
+    "a sixth of a round each position, pair 9 hardly at all. Right: scores of 24 by 24 places; each diagonal "
+    "has one colour, so only distance counts.",
 )
 
 # %% [markdown]
 # On the right one query meets one key at all positions. Each diagonal has one colour: only the distance
-# counts, so nothing changes when all positions grow by 100. Within a picture the distance is 0; where a
-# patch stands there is told before the first layer, by a vector added to its token.
+# counts, so nothing changes when all positions grow by 100. Within a picture the distance is 0; a vector,
+# added to each token before the first layer, tells its place.
 #
 # ## 4.4 Exercise: who may see whom (15 min, ●●○)
 #
@@ -253,6 +258,8 @@ figure(
 # * both belong to the same *sample*, one story (a sequence may hold several);
 # * k does not come later than q, or both are in the same segment and that is a picture;
 # * k is not in a noised picture, unless q is in that very segment.
+#
+# **Predict:** a clean picture stands before a seen one. Which sees the other?
 
 
 # %% tags=["exercise"]
@@ -346,6 +353,7 @@ for axis, table, title in zip(board.subplots(1, 2), (got, right), titles, strict
     axis.set(title=title, xlabel="may be seen: k", ylabel="token that looks: q")
     axis.set_xticks(range(len(letters)), letters)
     axis.set_yticks(range(len(letters)), letters)
+print(f"expected: seen sees clean: {right[12, 9]}, clean sees seen: {right[9, 12]}")
 figure(
     board,
     alt="Two tables, yours and the expected one, for text (t), two noised pictures (n), a clean and a seen "
@@ -415,18 +423,19 @@ for column, (name, functions) in zip(board.subplots(2, 5).T, variants.items(), s
         painted = paint_many(model, prompts, [3, 3], "direct")
     for axis, one in zip(column, painted, strict=True):
         axis.imshow(one.final)
-        axis.axis("off")
+        axis.set(xticks=[], yticks=[])
+        axis.set_ylabel(fill(one.prompt, 14) * (name == "library"), rotation=0, ha="right", va="center")
     column[0].set_title(name, fontsize=9)
     loss[name] = losses.ce.mean().item(), losses.mse.mean().item()
     print(f"{name:24} loss of words {loss[name][0]:.3f}, of pictures {loss[name][1]:.3f}")
-figure(board, alt=f"{' / '.join(prompts)}: from the same noise in five ways, {', '.join(variants)}.")
+told = "; ".join(f"{name} {words:.3f}, {pictures:.3f}" for name, (words, pictures) in loss.items())
+figure(board, f"{' / '.join(prompts)}: same noise, five ways. Loss of words and of pictures: {told}.")
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** The loss of words is measured on the lines that a model has to write in the
 # stored trajectories, not on the prompts. The two losses have different units: compare by what factor each
 # grows. Ask why swapped experts hurt words at all, when words and latents are both vectors of one width:
-# each expert has learnt to read the stream in its own way. Closing question of the lesson: what would you
-# look at first when a loss falls overnight?
+# each expert has learnt to read the stream in its own way.
 
 # %% [markdown]
 # Words hang on order; a picture's tokens share a position. Read like text, a picture is half blind to
@@ -436,12 +445,11 @@ figure(board, alt=f"{' / '.join(prompts)}: from the same noise in five ways, {',
 #
 # A miniature decides: one layer with your three functions, trained from nothing. A picture is 4 by 4 cells
 # with a 2 by 2 block of one colour; the sequence is its colour in words, the picture noised at two times,
-# clean, and the block's place in words. Learnt are the velocity of the noised cells and the words of the
-# place.
+# clean, and the block's place in words. Learnt are the noised cells' velocity and the words of the place.
 #
 # Four runs: *one* expert, the **baseline** at equal work; *one, wide*, its MLP (the layers after
 # attention) three times as wide, the baseline at about equal weights; *two by kind*; and, as a **negative
-# control**, two experts to whom the tokens are *dealt* in turn, whatever their kind.
+# control**, two experts to whom the tokens are *dealt* in turn.
 #
 # **Predict** the order of the four in the loss of pictures.
 
@@ -569,16 +577,17 @@ figure(board, alt=f"Losses of words and of pictures against training steps. Pict
 # **For the instructor.** Someone will see that *dealt* is as good in words, and it deserves an answer. A
 # likely one: the row and the column of the block are said at two neighbouring tokens; dealt, these fall to
 # different experts, by kind to the same. Ask for a run that would test it (deal so that both fall to one).
+# Short of time: run 4.6 without talking about it; 4.7 needs its cells.
 
 # %% [markdown]
-# In pictures *two by kind* leads. *Dealt* has as many weights, so it is the kind that counts; in words
-# *dealt* is as good. Trust no gap narrower than the one between the two seeds.
+# In pictures *two by kind* leads. *Dealt* has as many weights, so the kind counts; in words *dealt* is as
+# good. Trust no gap narrower than the one between the two seeds.
 #
 # ## 4.7 Break it on purpose
 #
 # A slip in the mask: not "both in the *same* picture" but "both in *a* picture". A noised picture then
 # sees its own clean copy, behind it. A model trains with this mask, then is measured and paints as in
-# use, by the right one. (One thin layer paints roughly: look at the colours.)
+# use, by the right one. (One thin layer paints roughly: look at colours.)
 #
 # **Predict** its loss of pictures in training and in use, against that of the right mask.
 
@@ -607,10 +616,12 @@ with torch.no_grad():
             axis.imshow(picture)
             axis.set(xticks=[], yticks=[])
             axis.set_title(f"{color}, {name.split()[0]}", fontsize=9)
-figure(board, alt="Pictures of 4 by 4 cells for six colours: above by the right mask, below by the leaky.")
+words = [f"{name} {in_training[name]:.3f} as in training, {in_use[name]:.3f} in use" for name in in_use]
+figure(board, f"{', '.join(WORDS[2:8])}: above by right mask, below by leaky. Loss: {'; '.join(words)}.")
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz
+# Click a choice to see the reason.
 #
 # 1. Which expert works on the mark that starts a noised picture?
 #    - [ ] Gen, for it belongs to a picture. :: It shares the picture's mask and position, but holds
@@ -648,12 +659,15 @@ figure(board, alt="Pictures of 4 by 4 cells for six colours: above by the right 
 #
 # ## What you have
 #
-# You have written the three rules of such a layer, painted with them, taken each away, weighed two
-# experts against one, and seen a loss fall for the wrong reason.
+# You wrote the three rules of such a layer, painted with them, took each away, weighed two experts against
+# one, and saw a loss fall for the wrong reason.
 # Words: [glossary of the course](../lessons/glossary.md).
 #
 # Read on: [mixture of transformers](https://arxiv.org/abs/2411.04996) ·
 # [rotary positions](https://arxiv.org/abs/2104.09864) · [BAGEL's paper](https://arxiv.org/abs/2505.14683)
+
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** Closing question: what would you look at first when a loss falls overnight?
 
 # %% tags=["verify"]
 later = turn(torch.ones(24, 1, 32), places + 100)[:, 0]

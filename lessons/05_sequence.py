@@ -1,20 +1,14 @@
 # %% [markdown]
-# # 5. Text and pictures in one sequence
+# # 5. Words and pictures share one row of tokens
 #
-# A transformer reads one row of tokens. In this lesson a whole trajectory becomes such a row: its words, and
-# each of its pictures up to three times over.
+# A transformer reads rows of tokens. Here a whole trajectory goes into one: its words, and its pictures up to
+# three times.
 #
-# **You will be able to show** for every token of a trajectory where it stands and what is learnt at it, and
-# that the words of a reflection hang on the picture in front of them.
+# **You will be able to show** for every token whose it is, where it stands and what is learnt at it, and that
+# the words of a reflection hang on the picture before them.
 #
-# **Before this:** lessons 2 to 4 (latents, noise, one transformer with two experts). **Your time:** about 55
-# minutes. **Machine time:** {minutes}, {memory} of memory, measured on {machine}.
-
-# %% [markdown] tags=["instructor"]
-# **For the instructor.** Draw a row of boxes on the board: prompt, plan, and then one picture as three boxes.
-# Ask for each box who may need it later. Keep the drawing: positions go above it and losses below it as the
-# exercises proceed. When time is short leave out 5.2 (nothing later needs its lines) and the attention
-# in 5.6. Closing question: what in this row would change if the model could also hear?
+# **Before this:** lessons 2 to 4. **Your time:** about 60 minutes. **Machine time:** {minutes}, {memory} of
+# memory, measured on {machine}.
 
 # %% tags=["parameters"]
 PROFILE = "cpu"  # "smoke" runs the same cells on fewer trajectories and fewer training steps
@@ -30,21 +24,22 @@ sys.path.insert(0, str(TOP))
 
 # %%
 from dataclasses import replace
+from inspect import getsource
 from itertools import cycle
 from unittest.mock import patch
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from torch.nn.utils.rnn import pad_sequence
+from torch.nn.functional import pad
 
 from mini_model.data.parts import Draw, Have, Look, Words
 from mini_model.data.trajectories import Mix, parts_of, random_trajectory
 from mini_model.model import UnifiedModel, pictures
 from mini_model.model.attention import Cache
 from mini_model.model.checkpoint import marks_of
-from mini_model.model.generate import feed, greedy, write
-from mini_model.model.sequence import Text
+from mini_model.model.generate import encode_pictures, feed, greedy, write
+from mini_model.model.sequence import Text, pack
 from mini_model.model.words import ids_of, text_of
 from mini_model.process import Painter, Settings
 from mini_model.process.script import LACKS, PREFIX
@@ -57,18 +52,25 @@ from mini_model.trajectory import load_many
 # %% [markdown]
 # ## 5.1 A picture first
 #
-# A training sample is a list of *parts*. `Words` are a text. A picture comes as `Draw` (latents mixed with
-# noise, to be drawn), `Have` (clean latents, to draw on) or `Look` (pixels, for the vision encoder). Every part
-# stands between two marks; the figure shows them as ▸ or the kind of picture, and as ◂.
+# A training sample is a list of *parts*. `Words` are a text. A picture comes as `Draw` (noised latents), `Have`
+# (clean latents) or `Look` (pixels, for the vision encoder). Every part stands between two marks, in the figure
+# ▸ or the kind of picture, and ◂.
 #
-# Here are the parts of a shipped trajectory, and then all its tokens: positions above; below, ▲ where the
-# *next* word is learnt, and ~ where the *velocity* is, the direction from picture to noise.
+# `patchify`, printed below the parts, makes a picture's tokens: squares of 16 x 16 pixels, or 2 x 2 latents, in
+# reading order. In its pattern h and w count squares, p and q rows and columns inside one, c channels.
+#
+# **Predict:** how many numbers does a token hold, of pixels and of latents? A wrong draft in this story lacks
+# one copy: which, and what would be learnt from it?
+#
+# In the figure positions stand above the tokens; below, ▲ where the *next* word is learnt, and ~ where the
+# *velocity* is (the direction from picture to noise).
 
 # %%
 model = UnifiedModel.from_pretrained("data_samples/weights/mini")
 tokenizer, MARKS = model.tokenizer, marks_of(model.tokenizer)
 shipped = load_many("data_samples/trajectories/multi-turn")
-story = max(shipped, key=lambda told: sum(step.refinement is not None for step in told.steps))
+longer = [told for told in shipped if len(told.steps) > 1]  # here a plan comes after a picture
+story = max(longer, key=lambda told: sum(step.refinement is not None for step in told.steps))
 WHOLE = Mix(half_way=0, forget=0, facts=0)  # whole trajectories, and nothing that must be known by heart
 parts = parts_of(story, WHOLE, np.random.default_rng(0))
 
@@ -82,6 +84,10 @@ def ids_in(part):
 
 for part in parts:
     print(f"{type(part).__name__:6}{len(ids_in(part)):3} tokens ", getattr(part, "text", "of a picture"))
+print("", getsource(pictures.patchify), sep="\n")
+pixels = pictures.to_pixels(story.final)
+print(f"pixels of shape {tuple(pixels.shape)} become {tuple(pictures.patchify(pixels, 16).shape)}")
+print(f"latents of shape (8, 8, 8) become {tuple(encode_pictures(model, pixels[None])[0].shape)}")
 
 # %%
 KINDS = {Draw: ("noised", "#E69F00"), Have: ("clean", "#009E73"), Look: ("seen", "#56B4E9")}
@@ -147,18 +153,27 @@ def laid_out(parts):
     return batch.position[order], labels, flow
 
 
+def packed_rows(lengths, room):
+    """The library's packing, of texts in which every token is the number of its sample."""
+    batch = pack([[Text([i] * size, marks=False)] for i, size in enumerate(lengths)], MARKS, room)
+    slots = torch.full((batch.rows * batch.length,), -1).index_put((batch.slot,), batch.text_ids)
+    return slots.unflatten(0, (batch.rows, batch.length))
+
+
 position, labels, flow = laid_out(parts)
 below = ["~" if drawn else "▲" if label != NOTHING else "" for label, drawn in zip(labels, flow, strict=True)]
 ribbon(parts, position.tolist(), below, alt="A trajectory as a row of tokens, positions above, losses below.")
 
 # %% [markdown] tags=["instructor"]
-# **For the instructor.** The picture without a noised copy is the wrong draft: it is there to be looked at and
-# mended, and a model that learns to draw it draws it. The usual mistake here is to think that the position
-# counts tokens; let someone find the two neighbours in the row whose positions are equal.
+# **For the instructor.** On the board: a row of boxes, prompt, plan, and then one picture as three boxes. Ask
+# for each box who may need it later. Keep the drawing: positions go above it and losses below it as the
+# exercises proceed. Where the picture is a wrong draft, cross out the noised box: it is there to be looked at
+# and mended.
 
 # %% [markdown]
-# A drawn picture comes three times: **noised**, where drawing is learnt; **clean**, for what is drawn on it;
-# **seen**, for the words about it. Nobody but itself sees the noised one.
+# A token of pixels holds 16·16·3 = 768 numbers, one of latents 2·2·8 = 32. A picture comes **noised**, where
+# drawing is learnt; **clean**, for what is drawn on it; **seen**, for the words about it. The wrong draft has
+# no noised copy: from it the model would learn to draw what is wrong.
 #
 # | part | expert | moves the position on by |
 # |---|---|---|
@@ -167,78 +182,100 @@ ribbon(parts, position.tolist(), below, alt="A trajectory as a row of tokens, po
 # | clean | generation | 1 |
 # | seen | understanding | 1 |
 #
-# **Predict:** one picture of this row comes only twice. Which, and what would be learnt from a third copy?
+# ## 5.2 Exercise: packing (15 min, ●●○)
 #
-# ## 5.2 Exercise: patchify (10 min, ●●○)
+# A *batch* is what a model gets at once: here R rows of L *slots*, places for a token each. Empty slots cost
+# memory and teach nothing, so *packing* lays samples side by side: longest first, each whole, into the first
+# row that has room, else into a new one. Tokens see their own sample alone; its positions start at 0.
 #
-# A picture of 3 x 64 x 64 numbers becomes 16 tokens: squares of 16 x 16 pixels in reading order, flattened.
-# Latents of 8 x 8 x 8 become 16 tokens too, squares of 2 x 2. Inside a token the channel runs fastest, then the
-# column, then the row: the order BAGEL's weights know.
-#
-# **Predict:** how many numbers does a token hold in either case?
+# **Predict:** samples of 4, 9, 3, 12, 5 and 7 tokens, at most 16 slots a row: how many rows, how many empty
+# slots?
 
 
 # %% tags=["exercise"]
-def patchify(picture, p):
-    """picture: (C, h, w) numbers; p: edge of a square. Returns (n, p * p * C), one token a square."""
-    # your turn: split both edges in two (which square, where inside it), sort the five axes, flatten
+def pack_rows(lengths, room):
+    """lengths: a list, the number of tokens of each sample; room: most slots in a row, enough for any sample.
+    Returns (R, L) whole numbers: for each slot the number of its sample, from 0, or -1 where it is empty.
+    L is the length of the fullest row.
+    """
+    # your turn: lay the samples into lists, longest first; then bring these to one length with -1
     # >>> solution
-    channels, h, w = picture.shape
-    squares = picture.reshape(channels, h // p, p, w // p, p)
-    return squares.permute(1, 3, 2, 4, 0).reshape(-1, p * p * channels)
+    rows = []
+    for sample in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        free = [row for row in rows if len(row) + lengths[sample] <= room]
+        if not free:
+            rows.append([])
+        row = free[0] if free else rows[-1]
+        row += [sample] * lengths[sample]
+    width = max(len(row) for row in rows)
+    return torch.tensor([row + [-1] * (width - len(row)) for row in rows])
     # <<< solution
 
 
 # %% [markdown] tags=["hints"]
-# patchify
-# 1. `reshape` alone never moves a number, it only counts them anew. Which of the axes must be counted first?
-# 2. `picture.reshape(C, h // p, p, w // p, p)` has the axes channel, row of squares, row inside, column of
-#    squares, column inside.
-# 3. `permute(1, 3, 2, 4, 0)`, then `reshape(-1, p * p * C)`.
+# pack_rows
+# 1. Let a row be a list of sample numbers. Sort these, not the lengths:
+#    `sorted(range(len(lengths)), key=lambda i: -lengths[i])`.
+# 2. `free = [row for row in rows if len(row) + lengths[sample] <= room]`; if it is empty, append `[]` to `rows`.
+# 3. `row += [sample] * lengths[sample]`; at the end each row gets `[-1] * (width - len(row))`.
 
 
 # %% tags=["check"]
-def in_order(*axes):
-    """Tokens cut by another order of the five axes."""
+def placed_by(lengths, room, sign=-1, since=0):
+    """Packed in another order, or looking only at the rows from `since` on."""
+    rows = []
+    for i in sorted(range(len(lengths)), key=lambda i: sign * lengths[i]):
+        free = [row for row in rows[since:] if len(row) + lengths[i] <= room]
+        rows += [] if free else [[]]
+        (free[0] if free else rows[-1]).extend([i] * lengths[i])
+    return torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], True, padding_value=-1)
 
-    def cut(x, p):
-        c, h, w = x.shape
-        return x.reshape(c, h // p, p, w // p, p).permute(axes).reshape(-1, p * p * c)
 
-    return cut
-
-
-pixels, counted = pictures.to_pixels(story.final), torch.arange(72.0).reshape(3, 4, 6)
-cases = [((counted[:1], 2), "One channel."), ((counted, 2), "Six squares."), ((pixels, 16), "A picture.")]
+SIZES = [4, 9, 3, 12, 5, 7]
+cases = [(([3, 2], 8), "Both fit into one row of 5."), ((SIZES, 16), "The samples of the prediction.")]
+cases += [(([5, 2, 6, 3], 8), "Here every row gets full.")]
 mistakes = {
-    "The channel must run fastest in a token; here it runs slowest.": in_order(1, 3, 0, 2, 4),
-    "The squares come column by column; reading order goes along a row first.": in_order(3, 1, 2, 4, 0),
-    "Each square is mirrored: inside it, too, rows come before columns.": in_order(1, 3, 4, 2, 0),
-    "No axis was moved, so a token holds lines, not a square.": lambda x, p: x.reshape(-1, p * p * len(x)),
-    "A token holds scattered pixels: split an edge into (squares, inside).": in_order(2, 4, 1, 3, 0),
+    "Longest first: short ones then fill the gaps.": lambda n, r: placed_by(n, r, sign=0),
+    "Earlier rows may have room, not the last alone.": lambda n, r: placed_by(n, r, since=-1),
+    "A sample may fill a row to its last slot: <=, not <.": lambda n, r: packed_rows(n, r - 1),
+    "Each sample has a row of its own, so slots stay empty.": lambda n, r: packed_rows(n, None),
+    "Number samples as `lengths` does, not as sorted.": lambda n, r: packed_rows(sorted(n, reverse=True), r),
+    "An empty slot belongs to nobody: -1, for 0 is a sample.": lambda n, r: packed_rows(n, r).clamp(min=0),
+    "L is the fullest row, not `room`.": lambda n, r: pad(packed_rows(n, r), (0, r), value=-1)[:, :r],
+    "A tensor has rows of one length: fill up.": lambda n, r: [x[x >= 0].tolist() for x in packed_rows(n, r)],
 }
-attempt = ask(patchify, (pixels, 16)).value  # kept for the picture below, right or wrong
-patchify = check("patchify", patchify, pictures.patchify, cases, mistakes)
+attempt = ask(pack_rows, (SIZES, 16)).value  # kept for the picture below, right or wrong
+pack_rows = check("pack_rows", pack_rows, packed_rows, cases, mistakes)
 
 # %%
-drawing, axes = plt.subplots(2, 16, figsize=(11.5, 1.9))
-for row, (name, tokens) in enumerate({"expected": pictures.patchify(pixels, 16), "yours": attempt}.items()):
-    fits = isinstance(tokens, torch.Tensor) and tokens.numel() == 16 * 768
-    for place, axis in enumerate(axes[row]):
-        square = tokens.reshape(16, 16, 16, 3)[place] / 2 + 0.5 if fits else torch.full((1, 1, 3), 0.9)
-        axis.imshow(square.clamp(0, 1))
-        axis.set(xticks=[], yticks=[], xlabel=place if row else "")
-    axes[row][0].set_ylabel(name, rotation=0, ha="right", va="center")
-figure(drawing, alt="The 16 tokens of a picture as squares in reading order: above expected, then yours.")
+TINTS = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#D55E00", "#CC79A7"]
+drawing, axes = plt.subplots(1, 3, figsize=(11.5, 2.2))
+tables = {"a row each": packed_rows(SIZES, None), "expected": packed_rows(SIZES, 16), "yours": attempt}
+for axis, (name, table) in zip(axes, tables.items(), strict=True):
+    axis.set(xlim=(-0.2, 16.2), ylim=(6.2, -0.2))
+    axis.axis("off")
+    fits = isinstance(table, torch.Tensor) and table.dim() == 2 and not table.is_floating_point()
+    told = f"{len(table)} rows, {(table < 0).sum()} empty" if fits else "no table yet"
+    axis.set_title(f"{name}: {told}")
+    for y, row in enumerate(table[:6, :16].tolist() if fits else []):
+        for x, sample in enumerate(row):
+            color = TINTS[sample % len(TINTS)] if sample >= 0 else "white"
+            axis.add_patch(plt.Rectangle((x, y), 0.94, 0.9, facecolor=color, edgecolor="gray", lw=0.6))
+            axis.text(x + 0.47, y + 0.47, sample if sample >= 0 else "", size=7, ha="center", va="center")
+told = "; ".join(axis.get_title() for axis in axes)
+figure(drawing, alt=f"Slots in rows, each with the number of its sample, empty ones white. {told} slots.")
 
 # %% [markdown]
 # ## 5.3 Exercise: where each token stands (10 min, ●●○)
 #
-# The *position* of a token turns its queries and keys, so that attention can tell distances. All tokens of a
-# picture share one; places inside it come from a table. While painting, noise is never kept in the row, so in
-# training a noised picture must not move anyone behind it.
+# The *position* of a token turns its queries and keys. All tokens of a picture share one; places inside it come
+# from a table. While painting, noise is never kept in the row, so a noised picture must not move anyone.
 #
 # **Predict** the position of the first word after the first picture, without the figure.
+
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** The usual mistake here is to think that the position counts tokens; let someone find
+# the two neighbours in the row whose positions are equal.
 
 
 # %% tags=["exercise"]
@@ -261,7 +298,7 @@ def positions_of(parts):
 
 # %% [markdown] tags=["hints"]
 # positions_of
-# 1. Two things are kept on the way: the list so far, and the next free position.
+# 1. Keep two things: the list so far, and the next free position.
 # 2. For words add `range(now, now + size)` and move on by `size`. For a picture add `[now] * size`.
 # 3. After a picture `now` grows by `0 if isinstance(part, Draw) else 1`. Return `torch.tensor(positions)`.
 
@@ -280,26 +317,25 @@ def other(parts, draw=0, have=1, look=1, spread=False, bare=0):
 dot, said = np.zeros((64, 64, 3), "uint8"), Words("add a red star", loss=True, draws=True)
 ended = Words("the picture is complete.", loss=True, draws=False)
 small = [Words("a photo of a red star"), said, Draw(dot), Have(dot), Look(dot), ended]
-cases = [
-    (([said, Look(dot), said, Have(dot), ended],), "Pictures that are seen or clean move on by 1."),
-    ((small,), "One picture, three times."),
-]
+cases = [(([said, Look(dot), said, Have(dot), ended],), "Seen and clean pictures move on by 1.")]
+cases += [((small,), "One picture, three times.")]
 mistakes = {
     "A noised picture moves nobody: while painting it is not in the row.": lambda p: other(p, draw=1),
     "A picture moves on by 1, not by its number of tokens.": lambda p: other(p, have=18, look=18),
     "All tokens of a picture share one position; yours count up.": lambda p: other(p, spread=True),
     "The two marks of a text have positions too and count.": lambda p: other(p, bare=2),
     "A seen picture moves the position on as a clean one does.": lambda p: other(p, look=0),
+    "A list of the right numbers: make it a tensor.": lambda p: laid_out(p)[0].tolist(),
 }
 positions_of = check("positions_of", positions_of, lambda parts: laid_out(parts)[0], cases, mistakes)
 
 # %% [markdown]
 # ## 5.4 Exercise: where the loss lies (15 min, ●●●)
 #
-# Words are learnt by *cross-entropy*: how surprised the model is by the right next token. So the label at a
-# token is the id that comes after it. At the end mark it is the *switch*, `SWITCH[part.draws]`: a picture
-# starts (`True`), nothing follows (`False`), or nothing is learnt (`None`). Pictures are learnt by the squared
-# error of their velocity, on noised tokens alone.
+# Words are learnt by *cross-entropy*: how surprised the model is by the right next token. So a token's label is
+# the id after it. At the end mark it is the *switch*, `SWITCH[part.draws]`: a picture starts (`True`), nothing
+# follows (`False`), or nothing is learnt (`None`). Pictures are learnt by the squared error of their velocity,
+# on noised tokens alone.
 #
 # **Predict:** how many tokens of the prompt carry a loss?
 
@@ -348,20 +384,20 @@ def rule(of=None, reads=False, flows=lambda part, i: isinstance(part, Draw) and 
 
 
 mistakes = {
-    "A token is asked for itself, which it sees: shift the targets by one.": rule(lambda ids: ids),
+    "A token is asked for itself, which it sees: shift the labels by one.": rule(lambda ids: ids),
     "The switch is not learnt: the model could not choose to draw.": rule(lambda ids: [*ids[1:], NOTHING]),
     "Shifted the wrong way: a token is asked for what it follows.": rule(lambda ids: [NOTHING, *ids[:-1]]),
-    "A text without loss is only read, as the prompt is: no targets there.": rule(reads=True),
+    "A text without loss is only read, as the prompt is: no labels there.": rule(reads=True),
     "Marks are no latents; velocity is learnt between.": rule(flows=lambda part, _: isinstance(part, Draw)),
     "Clean and seen pictures hold no noise to undo.": rule(flows=lambda part, i: i is None),
+    "The flow is missing: return both, labels and flow.": lambda parts: laid_out(parts)[1],
 }
 learnt = check("learnt", learnt, lambda parts: laid_out(parts)[1:], [([said, ended],), (small,)], mistakes)
 
 # %% [markdown]
 # ## 5.5 Use it: which words surprise the model?
 #
-# `batch_of` lets the library lay out samples with your three functions in it. Several samples make a batch by
-# *packing*: here each gets a row, and shorter rows end in empty slots.
+# `batch_of` lays out samples with your three functions, in rows as long as the longest sample.
 #
 # Loss is counted in *nats*: 0.7 is a coin toss between two words, 2.1 a choice among eight. **Predict** three
 # words of the story that nobody could know beforehand.
@@ -369,19 +405,21 @@ learnt = check("learnt", learnt, lambda parts: laid_out(parts)[1:], [([said, end
 
 # %%
 def batch_of(samples, model=model, seed=0, shake=0.0):
-    """The library's batch, with patches, positions and targets from your functions."""
-    samples = sorted(samples, key=lambda parts: -sum(len(ids_in(part)) for part in parts))  # longest first
-    with (
-        patch("mini_model.training.assemble.patchify", patchify),
-        patch("mini_model.model.generate.patchify", patchify),
-        patch("mini_model.training.assemble.SHAKE", shake),  # training shakes what is looked at a little
-    ):
-        batch = Assembler(model).batch(samples, np.random.default_rng(seed))
+    """The library's batch, with rows, positions and labels from your functions."""
+    sizes = [sum(len(ids_in(part)) for part in parts) for parts in samples]
+    owner = pack_rows(sizes, max(sizes)).flatten()  # whose each slot is
+    order = torch.cat([(owner == sample).nonzero()[:, 0] for sample in range(len(samples))])
+    with patch("mini_model.training.assemble.SHAKE", shake):  # training shakes what is looked at a little
+        batch = Assembler(model, length=max(sizes)).batch(samples, np.random.default_rng(seed))
 
-    def in_rows(made, empty=0):
-        return pad_sequence(list(made), batch_first=True, padding_value=empty).flatten()[batch.slot]
+    def in_rows(made):
+        """What was made for each sample, laid into its slots; then in the order of the batch's tokens."""
+        made = torch.cat(list(made))
+        slots = made.new_zeros(len(owner))
+        slots[order] = made
+        return slots[batch.slot]
 
-    labels = in_rows((learnt(parts)[0] for parts in samples), NOTHING)
+    labels = in_rows(learnt(parts)[0] for parts in samples)
     drawn = in_rows(learnt(parts)[1] for parts in samples)[len(batch.slot) - len(batch.noised) :]
     at = (labels[: len(batch.text_ids)] != NOTHING).nonzero()[:, 0]
     position = in_rows(positions_of(parts) for parts in samples)
@@ -411,12 +449,12 @@ ribbon(parts, numbers, [""] * len(tokens), shade, "The same row; dark words surp
 # A reflection repeats its plan whenever the draft is right. Does it look, or copy? On fresh trajectories, two
 # fifths of whose drafts are wrong, take the loss of the words said of pictures:
 #
-# * **Baseline:** words alone, without clean and seen pictures; then with only the seen ones dropped.
-# * **Negative control:** another trajectory's pictures in their place. This is the fairer test: the row keeps its
-#   form, while a row without pictures is one that training never showed.
+# * **Baseline:** words alone; then with only the seen pictures dropped.
+# * **Negative control:** another trajectory's pictures in their place, the fairer test: the row keeps its form.
 # * **Break it**, first part: three wrong rules for positions.
 #
-# **Predict** the order of the seven losses, the one with its own pictures included.
+# **Predict** the order of the seven losses, its own pictures included. And where do a *plan*'s words look: at the
+# picture, or do they take what the reflection said?
 
 
 # %%
@@ -475,38 +513,43 @@ figure(drawing, alt=f"Dots: one trajectory each; diamonds: means. {means}.")
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Let the class argue which of the two comparisons is fairer before they look: taking the
-# pictures away, or exchanging them. The usual mistake is to read a bright patch in the next figure as proof.
-# Cover the picture, ask what the word needs to know, and only then show where it looks.
+# pictures away, or exchanging them. A usual mistake is to read a bright patch in the next figure as proof.
+# Cover the picture, ask what the word needs to know, and only then show where it looks. Short of time: leave
+# out the next figure; 5.7 does not need it.
 
 # %%
 from mini_model.model.looking import attention_of
 
+plan = next(i for i, part in enumerate(parts) if isinstance(parts[i - 1], Look) and "<ins>" in part.text)
+saying = faces(parts[plan])[1:-1]  # the first text that has a picture before it and a plan in it
+start, first = sum(len(ids_in(part)) for part in parts[:plan]), saying.index("<ins>")
+
 
 def looking(layer):
-    """(words, 16): how much the last text, as it chooses each word, looks at the patches of its picture."""
-    batch = batch_of([parts])
-    start = len(batch.slot) - len(ids_in(parts[-1]))  # where the last text begins, right after the picture
-    weights = attention_of(model, batch, layer).mean(0)  # the mean of its heads
-    return weights[start:-2, start - 17 : start - 1]
+    """(words, 16): how much the text, as it chooses each word, looks at the patches of its picture."""
+    weights = attention_of(model, batch_of([parts]), layer).mean(0)  # the mean of its heads
+    return weights[start : start + len(saying), start - 17 : start - 1]
 
 
-most = max(range(len(model.language_model.model.layers)), key=lambda layer: looking(layer).sum().item())
-words = faces(parts[-1])[1:-1]
-words = words[: words.index(".")]  # what it says it sees; the verdict comes after
-weights = looking(most)[: len(words)].reshape(-1, 4, 4)
-attention_explorer(words, weights, story.final, layer=f"layer {most + 1}, mean of its heads")
+layers = range(len(model.language_model.model.layers))
+most = max(layers, key=lambda layer: looking(layer)[first:].sum().item())
+looks = looking(most)
+for name, part in (("reflection", looks[:first]), ("plan", looks[first:])):
+    print(f"{name:10} {part.sum(1).mean():.0%} of a word's attention is on the seen picture")
+words, weights = saying[first:], looks[first:].reshape(-1, 4, 4)
+attention_explorer(words, weights, parts[plan - 1].picture, layer=f"layer {most + 1}, mean of its heads")
 
 # %% [markdown]
-# Attention shows where a word *may* get its news; that it needs them is what the control shows.
+# The printed shares compare the two texts. Attention shows where a word *may* get its news; that it needs them,
+# the control shows.
 #
-# A wrong rule that costs nothing here may still be wrong. These rows hold one noised copy of each picture;
-# training packs several into one context, and each would push the words behind it further away than they stand
-# in painting.
+# A wrong rule that costs nothing here may still be wrong: with several noised copies of a picture in one row,
+# each would push the words behind it further away than in painting.
 #
 # ## 5.7 Train with it, and break it on purpose
 #
-# The *base* model knows pictures and captions, but was never taught to paint in steps. We train it briefly on
-# rows laid out by your functions; then once more with the usual mistake: targets not shifted by one.
+# The *base* model knows pictures and captions, but not painting in steps. We train it briefly on your rows; then
+# once more with the usual mistake: labels not shifted by one.
 #
 # **Predict:** whose loss of words falls, and what will either model write?
 
@@ -562,20 +605,20 @@ strip(Painter(made["trained"][0], seed=3, settings=Settings(max_rounds=4, words=
 
 # %% [markdown] tags=["quiz"]
 # The first model has the form of painting in steps; whether its plans are right takes longer. The second learnt
-# what it was asked: to name the very token it sees. No loss tells you that a question was wrong; reading what
-# the model writes does.
+# what it was asked: to name the token it sees. No loss tells you that a question was wrong; what the model
+# writes does.
 #
 # ## 5.8 Three questions
+# Click a choice to see the reason.
 #
 # 1. Why does a drawn picture enter the row noised *and* clean?
 #    - [ ] Two copies are twice the practice. :: Only the noised copy carries a loss.
 #    - [x] Drawing is learnt on the noised one; what follows builds on a finished picture. :: Yes, as in
 #      painting, where the noise is gone by then.
 #    - [ ] The vision encoder needs clean latents. :: It reads pixels: the seen copy.
-# 2. The loss of words falls to nearly nothing, yet the model writes one mark over and over. Where do you look
-#    first?
+# 2. The loss of words falls to nearly nothing, yet the model repeats one mark. Where do you look first?
 #    - [ ] At the learning rate. :: Too high a rate makes losses rise or jump.
-#    - [x] At the targets: are they shifted? :: Yes, unshifted targets are answered by copying.
+#    - [x] At the labels: are they shifted? :: Yes, unshifted labels are answered by copying.
 #    - [ ] At the amount of data. :: With too little it would repeat learnt sentences.
 # 3. Without pictures the loss of reflections is higher. What does that alone show?
 #    - [ ] That the model looks at pictures. :: Not alone: such a task is strange to it anyway.
@@ -583,29 +626,34 @@ strip(Painter(made["trained"][0], seed=3, settings=Settings(max_rounds=4, words=
 #      wrong.
 #    - [ ] That words are harder than pictures. :: Their losses have different units.
 
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** Closing question: what in this row would change if the model could also hear?
+
 # %% [markdown]
 # ## Where the same lines live in BAGEL
 #
-# * a text and its targets:
-#   [`data/dataset_base.py`, lines 326 to 344](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/data/dataset_base.py#L326-L344).
-#   The switch after the end mark is learnt only if a sample asks for it;
+# * a packed row of 36,864 tokens, its padding as one more sample:
+#   [`data/dataset_base.py`, lines 197 to 202](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/data/dataset_base.py#L197-L202);
+# * a text and its labels:
+#   [lines 326 to 344](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/data/dataset_base.py#L326-L344).
+#   n words become ids (n + 2,), labels (n + 1,), and the switch only if a sample asks for it;
 # * latents, their one position, and noise that does not count:
 #   [lines 404 to 458](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/data/dataset_base.py#L404-L458).
-#   At 1024 pixels a picture is 64 x 64 = 4096 tokens of 64 numbers; noised, clean, and seen at 980 pixels
-#   (70 x 70 = 4900 patches of 14 x 14 x 3 = 588 numbers) it takes 13,098 tokens with marks, and moves the
-#   position on by 2;
+#   At 1024 pixels a picture is 4096 tokens of 64 numbers; noised, clean, and seen at 980 pixels (4900 patches)
+#   it takes 13,098 tokens with marks, and moves the position on by 2;
 # * patchify:
 #   [`data/data_utils.py`, lines 43 to 50](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/data/data_utils.py#L43-L50).
+#   (3, 980, 980) becomes (4900, 588).
 #
 # ## What you have
 #
-# A trajectory as one row, its patches, positions and targets by your own functions; a measured answer to whether
-# reflections look; and a model that learnt the form of planning from your rows. The library's versions are
-# in `mini_model/model/sequence.py` and `mini_model/training/assemble.py`, the terms in the
+# Trajectories in rows, with slots, positions and labels by your own functions; a measured answer to whether
+# reflections look; a model that learnt the form of planning from your rows. The library's versions are in
+# `mini_model/model/sequence.py` and `mini_model/training/assemble.py`, the terms in the
 # [glossary of the course](../lessons/glossary.md).
 #
 # Read on: [BAGEL's paper](https://arxiv.org/abs/2505.14683) ·
-# [Transfusion, words and noised pictures in one transformer](https://arxiv.org/abs/2408.11039) ·
+# [Transfusion, one transformer for both](https://arxiv.org/abs/2408.11039) ·
 # [packing pictures of any size, NaViT](https://arxiv.org/abs/2307.06304)
 
 # %% tags=["verify"]

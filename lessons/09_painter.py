@@ -1,21 +1,14 @@
 # %% [markdown]
-# # 9. The painter's loop
+# # 9. Your loop makes a painter of the model
 #
-# The model can plan, draft and reflect. Here you build what makes a painter of it: a memory, a switch between
-# writing and drawing, and a loop that knows its end.
+# The model can plan, draft and reflect. Here you build the rest: a memory, a switch between writing and
+# drawing, and a loop that knows its end.
 #
-# **You will be able to show** that your own loop paints the very pictures of the library's painter, what its
-# memory saves, and what goes wrong without each of its parts.
+# **You will be able to show** that your loop paints the very pictures of the library's painter, what its memory
+# saves, and what goes wrong when it never stops or never looks.
 #
-# **Before this:** lessons 5 and 8. **Your time:** about 60 minutes. **Machine time:** {minutes}, {memory} of
+# **Before this:** lessons 1, 3 and 5. **Your time:** about 60 minutes. **Machine time:** {minutes}, {memory} of
 # memory, measured on {machine}.
-
-# %% [markdown] tags=["instructor"]
-# **For the instructor.** Draw a wheel on the board: write, decide, draw, look, and back to write. Beside it a
-# long shelf, the memory, that only ever grows. Ask at each spoke what is put on the shelf. The usual mistake is
-# to think that a drawn picture is known to the model because the model drew it. When time is short run the
-# last cell of 9.8 without discussing it. Closing question: which line of the loop decides that the picture is
-# done?
 
 # %% tags=["parameters"]
 PROFILE = "cpu"  # "smoke" runs the same cells on fewer prompts, with fewer denoising steps
@@ -43,14 +36,15 @@ from mini_model.model import UnifiedModel, generate
 from mini_model.model.attention import Cache
 from mini_model.model.checkpoint import marks_of
 from mini_model.model.contexts import Fit, picture_segments
-from mini_model.model.generate import next_logits
 from mini_model.model.pictures import to_picture
 from mini_model.model.sequence import Marks, Text, pack, segment_length
 from mini_model.model.words import ids_of, text_of
 from mini_model.process import Painter, Settings, painter
+from mini_model.process.easel import NOISE
 from mini_model.process.script import PREFIX, read, turns
 from mini_model.process.story import NOT_LOOKED, Story, finish
 from mini_model.show import figure, judge_boxes, player, strip
+from mini_model.teach.asking import ask
 from mini_model.teach.check import check
 from mini_model.trajectory import Step, Trajectory
 from mini_model.world import judge, prompts, things
@@ -58,9 +52,9 @@ from mini_model.world import judge, prompts, things
 # %% [markdown]
 # ## 9.1 A picture first
 #
-# Below is all that the model holds in mind at the end of a story: along the x axis the tokens, each in a *slot*
-# of its own, along the y axis their positions (lesson 5). The letters: **t** text (first the prompt), **c** a
-# *clean* picture (its latents), **s** the same picture as it is *seen* by the vision encoder.
+# Here is all that the model has in mind when a story ends: along x its tokens, each in its own *slot*, along y
+# their positions (lesson 5). **t** is text (first the prompt), **c** a *clean* picture (its latents), **s** the
+# same picture as the vision encoder *sees* it.
 #
 # **Predict:** to write the last word, how many of these tokens must go through the model?
 
@@ -91,19 +85,25 @@ axis.step(range(slot), position, where="post", color="black")
 axis.set(xlabel="slot", ylabel="position", xlim=(0, slot), ylim=(-14, position.max() + 64))
 figure(board, alt=f"{slot} slots: texts, where the position climbs, and pictures, where it stands still.")
 
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** On the board: a wheel, write, decide, draw, look, and back to write. Beside it a long
+# shelf, the memory, that only ever grows. Ask at each spoke what is put on the shelf.
+
 # %% [markdown]
-# Only one, the word in front of it. In attention a token asks the earlier ones for their *keys* and *values*.
-# Nothing earlier may look at what comes later (a picture's tokens see each other, but they enter together), so
-# these never change, and they are kept: the **KV cache**, here called memory. A picture that is still noised is
-# never kept: it asks the memory at each denoising step and leaves no trace.
+# Only one: the word before it. In attention a token asks the earlier ones for their *keys* and *values*.
+# Nothing earlier may look at what comes later (a picture's tokens see each other, but enter together), so these
+# never change and are kept: the **KV cache**, here called memory. A picture still noised is not kept: it asks
+# the memory at each denoising step and leaves no trace.
 #
 # ## 9.2 Exercise: write with a memory (15 min, ●●○)
 #
 # `step(token)` feeds **one** token, remembers it, and returns a score for each word that may come next. A text
-# runs from a start mark to an end mark. The end mark must be fed too, for right behind it stands the switch:
-# the likeliest token there is the start of a picture, or it is not.
+# runs from a start mark to an end mark. The end mark must be fed too, for behind it stands the switch: is the
+# likeliest token there the start of a picture?
 #
 # Take the likeliest word each time. After `limit` words set the end mark yourself.
+#
+# **Predict:** how many calls of `step` does a text of four words take?
 
 
 # %% tags=["exercise"]
@@ -125,7 +125,7 @@ def write_text(step, start, end, limit):
 
 # %% [markdown] tags=["hints"]
 # write_text
-# 1. Each token is fed once. Which one did you feed last, and what do its scores tell you?
+# 1. Which token did you feed last, and what do its scores tell you?
 # 2. `token = int(step(token).argmax())` is a whole turn: feed the last token, choose the next. Begin with
 #    `token = start`.
 # 3. Stop when `token == end or len(ids) == limit`, and return `ids, int(step(end).argmax())`. Otherwise append
@@ -187,12 +187,12 @@ write_text = check("write_text", write_text, library_write, cases, mistakes)
 # %% [markdown]
 # ## 9.3 Exercise: what next? (10 min, ●○○)
 #
-# A text is written. `read` has taken it apart: `said.plan`, `said.reflection` (either may be None) and, in the
-# reflection, `refine`. Now decide:
+# A text is written (four words took six calls: both marks are fed). `read` has taken it apart: `said.plan`,
+# `said.reflection` (either may be None) and, in the reflection, `refine`. Decide:
 #
 # * `"done"`: the token after the end mark does not start a picture;
 # * `"draft"`: it does, and there is a plan (a plan comes first);
-# * `"refinement"`: it does, and there is something to refine in a picture that is there;
+# * `"refinement"`: it does, and there is a picture with something to refine;
 # * `"bounded"`: it does, but `most` pictures are there already, or neither of these two holds.
 #
 # **Predict:** may a picture follow the words "the picture is complete"?
@@ -235,7 +235,7 @@ def library_choice(said, then, pictures, most):
 
 DRAW, STOP, ADD = MARKS.picture_start, MARKS.text_end, "<ins> add a cup </ins> <des> a cup </des>"
 MEND = "i see a cup. this is wrong. <refine> make it red </refine>"
-END = "i see a cup. this is right. what is not there? nothing. the picture is complete."
+END = "i see a cup. this is right. what is there to add? nothing. the picture is complete."
 rows = [(ADD, DRAW, 0, 8), (MEND, DRAW, 1, 8), (END, STOP, 2, 8), (ADD, STOP, 1, 8), (END + ADD, DRAW, 1, 8)]
 rows += [(ADD, DRAW, 8, 8), (MEND, DRAW, 8, 8), (MEND, DRAW, 0, 8), (END, DRAW, 1, 8)]
 rows += [(END, STOP, 8, 8), ("", DRAW, 1, 8), (MEND + ADD, DRAW, 1, 8)]
@@ -259,11 +259,16 @@ what_next = check("what_next", what_next, library_choice, cases, mistakes)
 #
 # **Predict:** the loop ended after four texts. How many pictures are there?
 
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** The usual mistake is to think that a drawn picture is known to the model because the
+# model drew it. It drew with noised tokens, which leave no trace; ask which spoke of the wheel mends that.
+
 
 # %% tags=["exercise"]
 def paint(easel, what_next, most):
     """easel: writes, draws and looks; what_next(said, then, pictures, most) decides; most: the most pictures.
     Returns a list with one (what, text, picture) for each text, in order; the last one's picture is None.
+    The easel draws pictures of 64 by 64 pixels; in the check words stand for them.
     """
     # your turn: write, decide, draw, look, and round again until what_next says "done" or "bounded"
     # >>> solution
@@ -301,9 +306,8 @@ def library_paint(easel, what_next, most):
         told[-1] = (*told[-1][:2], easel.draw())
         return [told[-1][2]], [[]]
 
-    ours = {"_opening": lambda *_: ([], None), "_speak": speak, "_pictures": pictures}
-    ours["_picture_segments"] = list
-    ours["_feed"] = lambda cache, samples, _: [easel.look(picture) for picture in samples if picture]
+    ours = {"_opening": lambda *_: ([], ""), "_speak": speak, "pictures": pictures, "segments": list}
+    ours["feed"] = lambda cache, samples, _: [easel.look(picture) for picture in samples if picture]
     always = {"may_draw": lambda *_: True, "draw": lambda *_: "draft"}  # for what_next has decided
     with patch.multiple(studio, **ours), patch.multiple(tale, **always):
         list(studio.paint([tale]))
@@ -336,16 +340,17 @@ cases += [((Rehearsal(ADD, ADD, ADD), what_next, 2), "Two pictures are the bound
 mistakes = {
     "The finished picture was not fed back: the model goes on blind.": blind,
     "The last words are missing: they belong to the story.": lambda *a: library_paint(*a)[:-1],
+    "Keep (what, text, picture) in this order.": lambda *a: [(t, w, p) for w, t, p in library_paint(*a)],
     "The pictures are not counted.": lambda e, w, m: library_paint(e, lambda s, t, p, m: w(s, t, 0, m), m),
 }
-paint = check("paint", paint, library_paint, cases, mistakes)
+mine, paint = paint, check("paint", paint, library_paint, cases, mistakes)
 
 # %% [markdown]
 # ## 9.5 Use it: your painter
 #
-# Here is an easel around the shipped model: your `write_text` on the library's memory, and the library's `draw`.
-# Your loop paints on it; the printed line compares it with the library's painter, same seed: same words, and
-# pixels all but equal.
+# Here is an easel around the shipped model: your `write_text`, the library's memory and `draw`. The figure shows
+# your loop's pictures, right or wrong (white: none), above those of the library's painter, same seed. Line and
+# player show the loop that the lesson goes on with.
 
 
 # %%
@@ -353,7 +358,7 @@ class Memory:
     """All that was said and shown, as the model remembers it."""
 
     def __init__(self, prompt):
-        self.cache, self.dice, self.frames = Cache.empty(1), Story(prompt, SEED), []
+        self.cache, self.dice, self.frames, self.texts = Cache.empty(1), Story(prompt, SEED), [], 0
         self.say(PREFIX + prompt)
 
     def feed(self, *segments):
@@ -364,10 +369,11 @@ class Memory:
         self.feed(Text(ids_of(model.tokenizer, text)))
 
     def step(self, token):
-        return next_logits(model, self.cache, torch.tensor([token]), torch.tensor([True]))[0]
+        return generate.next_logits(model, self.cache, torch.tensor([token]), torch.tensor([True]))[0]
 
     def write(self):
-        self.before = self.cache.mark()
+        self.before, self.texts = self.cache.mark(), self.texts + 1
+        assert self.texts < 10, "nine texts are the most: a loop without end is stopped here"
         ids, then = write_text(self.step, MARKS.text_start, MARKS.text_end, SETTINGS.words)
         return text_of(model.tokenizer, ids), then
 
@@ -378,7 +384,7 @@ class Memory:
 # %%
 class Easel(Memory):
     def draw(self):
-        noise = torch.randn(1, 16, model.config.patch_channels, generator=self.dice.dice(painter.NOISE))
+        noise = torch.randn(1, 16, model.config.patch_channels, generator=self.dice.dice(NOISE))
         ways = [self.cache, self.cache.at(self.before)]  # guidance: with and without the last words
         walk = generate.draw(model, ways, noise, (4, 4), MARKS, STEPS, SETTINGS.shift, SETTINGS.process)
         self.frames.append([to_picture(generate.decode_tokens(model, x, (4, 4))[0]) for x in walk])
@@ -386,29 +392,29 @@ class Easel(Memory):
         return self.frames[-1][-1]
 
 
-def as_story(prompt, told):
-    tale = Story(prompt, SEED)
-    for _, text, picture in told:
-        tale.reflect(read(text))
-        if picture:
-            tale.draw(read(text), picture)
-    finish(tale, text, read(text), told[-1][0] == "bounded")
-    return tale.trajectory(Image.new("RGB", (64, 64)))
-
-
-easel = Easel(PROMPT)
+attempt, easel, tale = Easel(PROMPT), Easel(PROMPT), Story(PROMPT, SEED)
+ask(lambda: mine(attempt, what_next, 8), ())  # your own function, right or wrong
 told, theirs = paint(easel, what_next, 8), turns(story)
 gap = max(np.ptp([one[2], two[1]], axis=0).max() for one, two in zip(told, theirs, strict=True) if one[2])
 print("same words:", [text for _, text, _ in told] == [text for text, _ in theirs], " pixels off by:", gap)
-player(as_story(PROMPT, told), easel.frames)
+expected = [picture for _, picture in theirs if picture]
+yours = [walk[-1] for walk in attempt.frames] + [Image.new("RGB", (64, 64), "white")] * len(expected)
+rows = np.hstack(yours[: len(expected)]), np.hstack(expected)
+(board := Figure(figsize=(7, 4), layout="constrained")).subplots().imshow(np.vstack(rows))
+board.axes[0].set(xticks=[], yticks=(32, 96), yticklabels=("yours", "expected"))
+display(figure(board, alt="Above your loop's pictures, white where one is missing; below the expected ones."))
+for what, text, picture in told:
+    tale.reflect(said := read(text))
+    tale.draw(said, picture) if picture else finish(tale, text, said, what == "bounded")
+player(tale.trajectory(Image.new("RGB", (64, 64))), easel.frames)
 
 # %% [markdown]
 # ## 9.6 Measure: what does the memory save?
 #
-# The forgetful easel keeps the story, and for each word reads all of it again.
+# The forgetful easel reads the whole story again for each word.
 #
-# **Predict:** does it take more *forwards* (passes through the model) than your easel to write all texts? How
-# many times as many tokens go through?
+# **Predict:** does it take more *forwards* (passes through the model) than your easel? How many times as many
+# tokens?
 
 
 # %%
@@ -462,18 +468,17 @@ axis.legend(loc="upper left")
 figure(board, alt="Time for each word: about the same with memory; reading anew it grows with the story.")
 
 # %% [markdown]
-# Both take as many forwards, since each word waits for the one before. The tokens in them differ by far, the time
-# less, for a forward has fixed costs. The gaps in the figure are pictures, which come in one piece.
+# Both take as many forwards: each word waits for the one before. The tokens differ by far, the time less, for a
+# forward has fixed costs. The gaps are pictures, which come in one piece.
 #
 # ## 9.7 Baseline and negative control: what does the picture follow?
 #
-# **Baseline**: the same weights paint at once, without words of their own. The judge's boxes (lesson 1)
-# show one prompt, painted at once and then by your loop; if possible, one whose verdicts differ. Your loop draws
-# more pictures; lesson 10 compares at equal cost.
+# **Baseline**: the same weights paint at once, without words. The judge's boxes (lesson 1) show one prompt at
+# once, then by your loop; if possible, one whose verdicts differ. Your loop draws more: the costs are not equal.
 #
-# Then a **negative control**. If plans matter, the plan of *another* prompt must lead to another picture; if
-# the picture follows the prompt alone, it must not. Three rows of first drafts from the same noise: own memory
-# (so far the prompt) and own plan; a *foreign* plan, the next column's; a foreign memory.
+# **Negative control**: if plans matter, the plan of *another* prompt must lead to another picture; if the prompt
+# alone does, it must not. Three rows of first drafts from the same noise: own memory (so far the prompt) and own
+# plan; a *foreign* plan, the next column's; a foreign memory.
 #
 # **Predict** which thing stands in each row.
 
@@ -489,12 +494,13 @@ if PROFILE == "cpu":
     TASKS += [asked("yellow moon", "brown boat", "above"), asked("black fish", "red ring", "right of")]
 right, shown = {"at once": [], "your loop": []}, []
 for spec in TASKS:
-    at_once = Painter(model, SEED, SETTINGS).direct(spec["prompt"])
-    mine = as_story(spec["prompt"], paint(Easel(spec["prompt"]), what_next, 8))
-    for name, tale in (("at once", at_once), ("your loop", mine)):
-        right[name].append(judge.judge(spec, np.asarray(tale.final)).correct)
+    pictures = [picture for _, _, picture in paint(Easel(spec["prompt"]), what_next, 8) if picture]
+    at_once = Painter(model, SEED, SETTINGS).direct(spec["prompt"]).final
+    finals = {"at once": at_once, "your loop": (pictures or [Image.new("RGB", (64, 64))])[-1]}
+    for name, picture in finals.items():
+        right[name].append(judge.judge(spec, np.asarray(picture)).correct)
     if not shown or right["at once"][-1] != right["your loop"][-1]:
-        shown = [judge_boxes(at_once.final, spec), judge_boxes(mine.final, spec)]
+        shown = [judge_boxes(picture, spec) for picture in finals.values()]
 for name, verdicts in right.items():
     print(f"{name:10} {sum(verdicts)} of {len(verdicts)} accepted")
 display(shown[0])
@@ -531,7 +537,7 @@ figure(board, alt=f"First drafts; how many show the own plan's thing, and the fo
 # **For the instructor.** Ask what a model would have to do for the foreign plan *not* to win, and whether that
 # would be better: a painter that overrules its plans cannot be corrected either. The usual mistake is to read
 # the control as proof that the prompt is idle; it chose the plan in the first place, and it chooses the next.
-# When time is short, run the control on two prompts.
+# Short of time? Run the control on two prompts.
 
 # %% [markdown]
 # As a rule a draft follows its plan, in whichever memory. The prompt is not idle: it chose the plan.
@@ -546,6 +552,9 @@ figure(board, alt=f"First drafts; how many show the own plan's thing, and the fo
 # The last cell changes a colour in the first plan by hand. What stands before it, the prompt, may stay in the
 # memory; all behind it must go. Your loop and the library's painter go on from the new draft. **Predict:** will
 # the model hold to the edit or to the prompt?
+
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** Short of time? Run the last cell of 9.8 without discussing it.
 
 
 # %%
@@ -589,22 +598,24 @@ print("your loop goes on with the same words:", goes_on == [text for text, _ in 
 strip(resumed)
 
 # %% [markdown] tags=["quiz"]
-# *Never stops* soon has nothing left to add: at best its pictures stay alike. *Never looks* sees nothing, so it
-# plans again or makes things up, and each picture starts from an empty sheet. If the edited colour stayed, the
-# reflection held the draft against its plan; if it was mended, against the prompt.
+# Where *never stops* has nothing left to add, its pictures stay alike at best. *Never looks* saw none: what it says
+# of one comes from its own words. Does it say "i see", plan again, or lose its thread? Is the first thing
+# still in a second picture? "Bounded" before five pictures: it would draw, but names nothing. If the edited
+# colour stayed, the reflection went by the plan; if it was mended, by the prompt.
 #
 # ## Quiz
+# Click a choice to see the reason.
 #
 # 1. Why may keys and values be kept?
-#    - [ ] They are rounded, so small changes do not matter. :: They are the same numbers.
+#    - [ ] They are rounded anyway. :: They are the same numbers.
 #    - [x] What came before may not see what comes later. :: So nothing later can change them.
 #    - [ ] Words repeat, so most are known already. :: Every token is kept, also the hundredth "the".
 # 2. Who decides that the painting is done?
 #    - [ ] The judge, when the picture is right. :: It is never asked while painting.
-#    - [ ] The words "the picture is complete". :: A picture may follow them all the same.
+#    - [ ] The words "the picture is complete". :: A picture may still follow.
 #    - [x] The token after the end mark. :: If it does not start a picture, the loop ends.
 # 3. You change the second plan of a story by hand. What must be made anew?
-#    - [ ] Nothing, one text was replaced. :: What follows was computed with the old plan in view.
+#    - [ ] Nothing, one text was replaced. :: What follows saw the old plan.
 #    - [x] The new plan and all behind it. :: What stands before them stays.
 #    - [ ] All, from the prompt on. :: What stands before the change never saw it.
 
@@ -613,29 +624,32 @@ strip(resumed)
 #
 # * `write_text` in
 #   [`bagel.py`, lines 909 to 997](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/bagel.py#L909-L997):
-#   one token of 3584 numbers at a time. It does not feed the end mark, for BAGEL's own weights were not
-#   taught the switch;
+#   one token of 3584 numbers at a time. It feeds no end mark: BAGEL's weights were not taught the switch;
 # * the memory's growth in
 #   [`qwen2_navit.py`, lines 559 to 573](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/qwen2_navit.py#L559-L573).
 #   A token leaves keys and values of 4 heads of 128 numbers (2 bytes each) in each of 28 layers, 57,344 bytes;
-#   a picture of 1024 by 1024 pixels, 4096 clean and up to 4900 seen tokens, half a gigabyte. Noised tokens leave
-#   none
+#   a picture up to half a gigabyte. Noised tokens leave none
 #   ([`bagel.py`, lines 815 to 831](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/bagel.py#L815-L831));
 # * `look` in
-#   [`inferencer.py`, lines 55 to 94](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/inferencer.py#L55-L94),
-#   and one round of writing and drawing in
-#   [lines 242 to 266](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/inferencer.py#L242-L266);
-#   its picture is not looked at again. The loop is yours.
+#   [`inferencer.py`, lines 61 to 96](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/inferencer.py#L61-L96):
+#   1024 by 1024 pixels are 4096 clean tokens of 64 numbers and up to 4900 seen patches of 588;
+# * one round in
+#   [lines 262 to 286](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/inferencer.py#L262-L286):
+#   at most 1000 tokens of text, then 4096 by 64 noise numbers, walked in 49 steps. Its picture is not looked at
+#   again: the loop is yours.
 #
 # ## What you have
 #
-# A painter that paints what the library's paints, figures for what its memory saves, a control of what drafts
-# follow, and two faults that you will know again.
+# A painter that paints what the library's paints, what its memory saves, a control of what drafts follow, and two
+# faults you will know again.
 # Words: [glossary of the course](../lessons/glossary.md).
 #
 # Read on: [the method's paper](https://arxiv.org/abs/2604.04746) ·
 # [BAGEL's paper](https://arxiv.org/abs/2505.14683) ·
 # [on keeping keys and values](https://arxiv.org/abs/1911.02150)
+
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** Closing question: which line of the loop decides that the picture is done?
 
 # %% tags=["verify"]
 told = broken["right"]

@@ -28,7 +28,13 @@ app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Model = Annotated[Path, typer.Option(help="Folder of the weights.", show_default="the shipped mini weights")]
-Strategy = Annotated[Literal["process", "direct"], typer.Option(help="In steps, or at once.")]
+Strategy = Annotated[
+    Literal[
+        "process", "process-unmoved", "process-shuffled", "process-exact",
+        "direct", "reasoned", "planner", "inspector", "best-of-n", "parm", "oracle",
+    ],
+    typer.Option(help="In steps, alone or with another's criticism; or at once, alone or with help."),
+]  # fmt: skip
 
 
 def say(answer: dict, text: str, as_json: bool) -> None:
@@ -64,11 +70,14 @@ def paint(
 
 @app.command()
 def train(
-    stage: Annotated[Literal["autoencoder", "vision", "language", "base", "process"], typer.Argument()],
+    stage: Annotated[
+        Literal["autoencoder", "vision", "language", "base", "process", "reflect", "reward", "preference"],
+        typer.Argument(),
+    ],
     preset: Annotated[Literal["mini"], typer.Option(help="Size of the model.")] = "mini",
     profile: Annotated[Literal["smoke", "cpu", "gpu"], typer.Option(help="How long to train.")] = "cpu",
     model: Annotated[Path | None, typer.Option(help="Folder to start from.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of trajectories, for stage process.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the subsets, for stage reflect.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="How many steps, where not the profile's.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other samples and other noise.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and plots.")] = None,

@@ -8,7 +8,7 @@ import numpy as np
 
 from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
-from mini_model.process import Painter, Settings
+from mini_model.process import Painter, Settings, paint_many
 from mini_model.process.painter import Event
 from mini_model.show import strip, write_page
 from mini_model.trajectory import Trajectory
@@ -34,8 +34,11 @@ def paint_to_folder(
     """Paint a prompt into a folder (trajectory.json, PNGs, strip.png, page.html) and return the JSON's path."""
     if not prompt.strip():
         raise KitError("the prompt is empty; say what to paint, for example: a photo of a red circle")
-    painter = Painter(loaded or UnifiedModel.from_pretrained(model), seed, Settings(max_rounds=max_rounds))
-    trajectory = painter.direct(prompt) if strategy == "direct" else _follow(painter, prompt, spec, say)
+    loaded, settings = loaded or UnifiedModel.from_pretrained(model), Settings(max_rounds=max_rounds)
+    if strategy == "process":
+        trajectory = _follow(Painter(loaded, seed, settings), prompt, spec, say)
+    else:
+        trajectory = paint_many(loaded, [prompt], [seed], strategy, settings, [spec])[0]
     path = trajectory.save(out)
     strip(trajectory).save(out / "strip.png")
     write_page(trajectory, out / "page.html")

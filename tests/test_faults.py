@@ -26,7 +26,8 @@ def scene(*words: str) -> Scene:
 def test_a_thing_of_another_size_or_colour_is_not_the_one_that_was_wanted():
     wanted = (Group("cup", 2, "red", "small"), Group("star"))
     there = [Thing("cup", "red", "center", "big"), Thing("cup", "red", "top left", "small")]
-    assert lacking(wanted, there) == "a small red cup and a star"
+    assert lacking(wanted, there) == "a small red cup"
+    assert lacking(wanted, []) == "two small red cups" and lacking(wanted, [*there, there[1]]) == "a star"
     assert lacking(wanted, [*there, there[1], Thing("star", "blue", "top center")]) == "nothing"
 
 

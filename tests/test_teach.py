@@ -340,7 +340,7 @@ def test_lessons_are_made_run_and_timed_and_then_fresh_until_the_source_changes(
     student, solution, instructor = (nbformat.read(path, as_version=4) for path in written)
     for notebook in (student, solution, instructor):
         nbformat.validate(notebook)
-        assert set(notebook.metadata) == {"kernelspec", "language_info"}
+        assert set(notebook.metadata) == {"kernelspec", "language_info", "weights"}
         assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
     assert printed(student).count("to do") == 2 and "correct" not in printed(student)
     assert printed(solution) == printed(instructor) and printed(solution).count("correct") == 2
@@ -395,7 +395,7 @@ def test_headers_quote_the_last_measured_run(tmp_path):
     assert [timings.in_minutes(s) for s in (20, 50, 89, 100)] == [
         "less than a minute",
         "1 minute",
-        "1 minute",
+        "2 minutes",
         "2 minutes",
     ]
     assert {"name", "value", "interval", "n", "seeds", "command", "device", "when"} <= set(

@@ -29,7 +29,6 @@ from mini_model.data.questions import (
     EACH_QUESTION,
     PLACE_QUESTION,
     Asked,
-    caption,
     each_count,
     each_place,
     each_thing,
@@ -39,7 +38,7 @@ from mini_model.data.questions import (
 from mini_model.data.requests import random_request
 from mini_model.data.scenes import MOST, by_share, pick, random_nudge, random_scene, scene_of_few
 from mini_model.world.facts import FACTS
-from mini_model.world.prompts import OPENINGS
+from mini_model.world.prompts import OPENINGS, caption
 from mini_model.world.render import render
 from mini_model.world.scene import Scene
 

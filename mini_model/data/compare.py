@@ -11,13 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from mini_model.data.questions import caption
 from mini_model.data.requests import loosely_joined
 from mini_model.data.scenes import HUES, MOST, NAMES, pick, shuffled, things_beside
 from mini_model.process.script import DONE, LACKS, PREFIX, approval, plan_text
 from mini_model.trajectory import Plan
 from mini_model.world.faults import lacking
-from mini_model.world.prompts import OPENINGS, Group, Request, instruction_add
+from mini_model.world.prompts import OPENINGS, Group, Request, caption, instruction_add
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import RELATIONS
 

@@ -1,6 +1,12 @@
-"""What the process model is taught: to paint in steps, without forgetting what the base model knew."""
+"""What the last two stages teach: to paint in steps, and to criticise one's own work.
 
-from collections.abc import Sequence
+process   trajectories that a program makes up, slips and their mending among them
+reflect   the paper's three subsets, two of which the model has sampled itself (its table 1)
+
+Neither may forget what the base model knew, so its lessons are rehearsed all the while.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,28 +30,39 @@ REHEARSED = {
     "choose": 0.31,
     "know": 0.18,
 }
-STORED = 0.5  # of the trajectories come from a folder, where one is given
+MIXTURE = {"multi-turn": 32_012, "conflict": 15_201, "alignment": 15_000}  # the paper's subsets and their sizes
 USUAL = Mix()
 
 
-def process_sample(
-    rng: np.random.Generator,
-    mix: Mix = USUAL,
-    stored: Sequence[Trajectory] = (),
-) -> list[Part]:
-    """A trajectory, made up or out of a folder (the place of self-sampled ones), its plans, or a lesson of the base."""
+def process_sample(rng: np.random.Generator, mix: Mix = USUAL) -> list[Part]:
+    """A trajectory, its plans alone, or a lesson of the base."""
     lesson = by_share(rng, SHARES)
-    if lesson == "rehearse":
-        return base_sample(rng, shares=REHEARSED)
+    return _painting(rng, mix) if lesson == "paint" else _beside(rng, lesson, mix)
+
+
+def reflect_sample(rng: np.random.Generator, sets: Mapping[str, Sequence[Trajectory]], mix: Mix = USUAL) -> list[Part]:
+    """As in stage process, but with the paper's subsets, in its proportion, in the place of made-up slips.
+
+    Multi-turn paintings are made up here, without a slip; the other subsets come from `sets`. One that is not there
+    leaves its share to those that are.
+    """
+    lesson = by_share(rng, SHARES)
+    if lesson != "paint":
+        return _beside(rng, lesson, mix)
+    subset = by_share(rng, {name: size for name, size in MIXTURE.items() if name == "multi-turn" or name in sets})
+    if subset in sets:
+        return parts_of(sets[subset][rng.integers(len(sets[subset]))], mix, rng)
+    return _painting(rng, replace(mix, slips=0.0))
+
+
+def _beside(rng: np.random.Generator, lesson: str, mix: Mix) -> list[Part]:
+    """What is learnt beside painting: plans in words alone, or a lesson of the base."""
     if lesson == "tell":
-        told, given = _painting(rng, replace(mix, slips=0.0))
-        return told_of(told, mix, rng, given)
-    if stored and rng.random() < STORED:
-        return parts_of(stored[rng.integers(len(stored))], mix, rng)
-    told, given = _painting(rng, mix)
-    return parts_of(told, mix, rng, given)
+        return _painting(rng, replace(mix, slips=0.0), told_of)
+    return base_sample(rng, shares=REHEARSED)
 
 
-def _painting(rng: np.random.Generator, mix: Mix) -> tuple[Trajectory, int]:
-    """A trajectory from an empty page or a found one, and how many of its turns are given."""
-    return on_a_found_page(rng, mix) if rng.random() < mix.found else (random_trajectory(rng, mix), 0)
+def _painting(rng: np.random.Generator, mix: Mix, form: Callable = parts_of) -> list[Part]:
+    """A made-up trajectory from an empty page or a found one, in this form."""
+    told, given = on_a_found_page(rng, mix) if rng.random() < mix.found else (random_trajectory(rng, mix), 0)
+    return form(told, mix, rng, given)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from mini_model.data.scenes import pick, shuffled
-from mini_model.world.prompts import in_reading_order
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import NUMBERS, PLACES, THINGS
 
@@ -14,11 +13,6 @@ COUNT_QUESTION = "how many are there of all?"
 PLACE_QUESTION = "what is where?"
 
 Asked = tuple[str, str]  # a question and its answer
-
-
-def caption(scene: Scene) -> str:
-    """All that is in the picture, in reading order."""
-    return in_reading_order(scene).describe()
 
 
 def ask(scene: Scene, kind: str, rng: np.random.Generator) -> Asked:

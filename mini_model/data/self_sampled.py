@@ -8,34 +8,33 @@ alignment   a made-up painting in which one picture is the model's own; where it
             wrong, and a refinement follows (the paper's image-instruction alignment)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 
 import numpy as np
 from PIL import Image
 
-from mini_model.data.questions import caption
 from mini_model.data.requests import random_request
 from mini_model.data.scenes import by_share, pick
 from mini_model.data.trajectories import REQUESTS, Mix, picture_of, random_trajectory, steps_to
 from mini_model.model.attention import Cache
 from mini_model.model.unified import UnifiedModel
-from mini_model.process.painter import Event, Settings, Studio
-from mini_model.process.script import DONE, Said, approval, complaint
+from mini_model.process.easel import Easel, Settings
+from mini_model.process.judges import SURE
+from mini_model.process.painter import Event, Studio
+from mini_model.process.script import DONE, Said, approval, complaint, turns
 from mini_model.process.story import NOT_LOOKED, Story
 from mini_model.trajectory import Plan, Step, Trajectory
-from mini_model.world.faults import Fault, astray, conflicts, lacking
+from mini_model.world.faults import Fault, astray, completed, conflicts, lacking
 from mini_model.world.judge import see
-from mini_model.world.prompts import OPENINGS, Request
+from mini_model.world.prompts import OPENINGS, Request, caption
 from mini_model.world.reading import read_scene
-from mini_model.world.scene import Scene, Thing
-from mini_model.world.things import COLORS
+from mini_model.world.scene import Scene
 
 SAMPLER = 40  # keeps these random numbers apart from those of training
 AT_ONCE = 48  # paintings side by side
 HEAT = 1.0  # temperature of the plans: at the usual 0.3 a model seldom contradicts its prompt
-SURE = 0.9  # a thing that the judge is less sure of counts as not drawn; GenEval's own bar for counting
 # Euler steps of a picture -> share; fewer steps go astray more often
 EULER = {"12": 0.4, "8": 0.3, "4": 0.3}
 PLAIN = Mix(facts=0.0, slips=0.0, detours=0.0)
@@ -64,15 +63,23 @@ def alignment(model: UnifiedModel, seed: int) -> Iterator[tuple[bool, Trajectory
         rng = np.random.default_rng((seed, SAMPLER, 0, batch))
         whole = [random_trajectory(rng, replace(PLAIN, facts=0.2, detours=0.3)) for _ in range(AT_ONCE)]
         at = [int(rng.integers(len(told.steps))) for told in whole]
-        studio = Studio(model, Settings(steps=int(by_share(rng, EULER))))
+        easel = Easel(model, Settings(steps=int(by_share(rng, EULER))))
         begun = [_cut(told, k) for told, k in zip(whole, at, strict=True)]
-        drawn = studio.sketch(begun, seeds=rng.integers(1 << 30, size=AT_ONCE).tolist())
+        drawn = _redrawn(easel, begun, seeds=rng.integers(1 << 30, size=AT_ONCE).tolist())
         for told, k, picture in zip(whole, at, drawn, strict=True):
             step, seen = told.steps[k], see(np.asarray(picture), sure=SURE)
             faults = astray(read_scene(step.plan.description), seen)
             if len(faults) < 2:
                 judged = _judged(step, picture, seen, faults)
                 yield not faults, told.model_copy(update={"steps": [*told.steps[:k], judged, *told.steps[k + 1 :]]})
+
+
+def _redrawn(easel: Easel, begun: Sequence[Trajectory], seeds: Sequence[int]) -> list[Image.Image]:
+    """The last picture of each painting, drawn anew by the model from all that stands before it."""
+    stories = [Story(told.prompt, seed) for told, seed in zip(begun, seeds, strict=True)]
+    drawn = [[turn for turn in turns(told) if turn[1] is not None] for told in begun]
+    before = [easel.so_far(story.prompt, told[:-1]) for story, told in zip(stories, drawn, strict=True)]
+    return easel.drawn_from(before, [told[-1][0] for told in drawn], stories, easel.settings.process)
 
 
 def _judged(step: Step, picture: Image.Image, seen: Scene, faults: list[Fault]) -> Step:
@@ -142,17 +149,3 @@ def _corrected(
     good = Step(plan=better, draft=picture_of(mended), reflection=right)
     rest = steps_to(rng, PLAIN, request.groups, mended, goal)
     return False, Trajectory(prompt=prompt, steps=[*steps, good, *rest], final=picture_of(goal), closing=DONE)
-
-
-def completed(rng: np.random.Generator, request: Request, scene: Scene, tries: int = 100) -> Scene | None:
-    """The scene with all that the request asks for beside it, each thing where it contradicts nothing; or None."""
-    for _ in range(tries):
-        goal = scene
-        for group in request.groups:
-            there = [thing for thing in goal.things if thing.name == group.name]
-            for _ in range(group.count - len(there)):
-                color, place = group.color or pick(rng, list(COLORS)), pick(rng, goal.free_places())
-                goal = goal.add(Thing(group.name, color, place, group.size or "big"))
-        if not conflicts(request, goal):
-            return goal
-    return None

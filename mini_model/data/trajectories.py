@@ -14,14 +14,13 @@ from PIL import Image
 
 from mini_model.data.edits import change
 from mini_model.data.parts import Draw, Have, Look, Part, Picture, Words
-from mini_model.data.questions import caption
 from mini_model.data.requests import loosely_joined, random_request
 from mini_model.data.scenes import HUES, MOST, NAMES, pick, random_nudge, random_thing, things_beside
 from mini_model.process.script import DONE, LACKS, PREFIX, approval, complaint, plan_text, turns
 from mini_model.trajectory import Plan, Reflection, Step, Trajectory
 from mini_model.world.facts import FACTS, held_out
 from mini_model.world.faults import astray, lacking
-from mini_model.world.prompts import OPENINGS, Group, Request, instruction_add, instruction_remove
+from mini_model.world.prompts import OPENINGS, Group, Request, caption, instruction_add, instruction_remove
 from mini_model.world.render import render
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import PLACES

@@ -29,11 +29,11 @@ from mini_model.evaluation.progress import Judged, Progress
 from mini_model.evaluation.statistics import score_tags
 from mini_model.files import write_whole
 from mini_model.model.checkpoint import WEIGHTS, load
+from mini_model.process import STRATEGIES, paint_many
 from mini_model.trajectory import Trajectory
 
 MINI = Path(__file__).resolve().parents[2] / "data_samples/weights/mini"
 BENCHES: dict[str, ModuleType] = {"mini-geneval": mini_geneval, "mini-wise": mini_wise}
-STRATEGIES = ("process", "direct")
 BATCH = 50  # trajectories painted side by side
 SEEDS_APART = 1000  # so that no two prompts are painted from the same noise
 COSTS = ("denoising_steps", "forwards", "tokens", "seconds")
@@ -63,7 +63,7 @@ def evaluate(
     if bench not in BENCHES or strategy not in STRATEGIES or seeds < 1:
         raise KitError(
             f"cannot evaluate {bench!r} by strategy {strategy!r} with {seeds} seeds: benchmarks are "
-            f"{', '.join(BENCHES)} and eyes, strategies {' and '.join(STRATEGIES)}, seeds 1 or more"
+            f"{', '.join(BENCHES)} and eyes, strategies {', '.join(STRATEGIES)}, seeds 1 or more"
         )
     rows = BENCHES[bench].prompts(split)
     lines = take_evenly(rows, limit)
@@ -140,8 +140,6 @@ def load_here(folder: Path):
 
 
 def _painter(folder: Path, strategy: str) -> Paint:
-    from mini_model.process.painter import paint_many
-
     model = load_here(folder)
     return lambda prompts, seeds: paint_many(model, prompts, seeds, strategy)
 

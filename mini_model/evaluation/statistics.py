@@ -58,3 +58,17 @@ def interval(means: Float[ndarray, "draws"]) -> tuple[float, float]:
     """The middle 95 % of the resampled means."""
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def score_within(clusters: Sequence[Sequence[bool]], seed: int = 0) -> Score | None:
+    """A share of events of which each painting holds some or none; whole paintings are drawn anew for the interval.
+
+    `n` counts the events. None where there is none.
+    """
+    held = [cluster for cluster in clusters if len(cluster)]
+    if not held:
+        return None
+    hits, counts = np.array([sum(cluster) for cluster in held]), np.array([len(cluster) for cluster in held])
+    drawn = np.random.default_rng(seed).integers(0, len(held), (DRAWS, len(held)))
+    ratios = hits[drawn].sum(1) / counts[drawn].sum(1)
+    return Score(float(hits.sum() / counts.sum()), interval(ratios), int(counts.sum()))

@@ -70,15 +70,6 @@ class Cache:
             joined.layers.append(store)
         return joined
 
-    def take_back(self, index: Int[Tensor, "n"], part: "Cache") -> None:
-        """Write the memory of some rows back, after they went on alone."""
-        for number, theirs in enumerate(part.layers):
-            if number == len(self.layers):
-                self.layers.append(theirs.new_zeros(len(self.lengths), *theirs.shape[1:]))
-            self.layers[number] = _with_room(self.layers[number], theirs.shape[1])
-            self.layers[number][index, : theirs.shape[1]] = theirs
-        self.lengths[index], self.positions[index] = part.lengths, part.positions
-
     def slots(self, count: int) -> Slots:
         """Where `count` new tokens of each row go: behind the row's own end. The same for every layer."""
         column = self.lengths[:, None] + torch.arange(count, device=self.lengths.device)

@@ -64,20 +64,23 @@ def write(
     marks: Marks,
     limit: int,
     choose: Choose,
-    rows: Bool[Tensor, "R"] | None = None,
+    begun: Sequence[Sequence[int]] = (),
 ) -> Written:
     """Let the rows write until each has set its end mark, at most `limit` words; all is remembered.
 
+    begun: ids that a row must begin with; from there on it writes by itself.
     The end mark is fed as well, since the choice between drawing and stopping is read right after it. A row that
     runs into the limit is given its end mark.
     """
-    active = torch.ones(len(cache.lengths), dtype=torch.bool) if rows is None else rows.clone()
+    active = torch.ones(len(cache.lengths), dtype=torch.bool)
     wrote = Written([[] for _ in active], [False] * len(active), [marks.text_end] * len(active))
     ids = torch.full((len(active),), marks.text_start)
     for step in range(limit + 1):
         logits = next_logits(model, cache, ids, active)
         wrote.forwards, wrote.tokens = wrote.forwards + 1, wrote.tokens + int(active.sum())
         ids = choose(logits).cpu()
+        for row, given in enumerate(begun):
+            ids[row] = given[step] if step < len(given) else ids[row]
         if step == limit:
             ids = torch.where(active, marks.text_end, ids)
         ending = active & (ids == marks.text_end)

@@ -37,9 +37,19 @@ def plan_text(plan: Plan) -> str:
     return f"<ins> {plan.instruction} </ins> <des> {plan.description} </des>"
 
 
+def seen_right(seen: str) -> Reflection:
+    """What is said of a picture that is right, before it is asked what comes next."""
+    return Reflection(verdict="correct", text=f"i see {seen}. {RIGHT}")
+
+
+def verdict_alone(reflection: Reflection) -> Reflection:
+    """A reflection without what it says of the next stroke."""
+    return reflection.model_copy(update={"text": reflection.text.split(LACKS)[0].strip()})
+
+
 def approval(seen: str, lacks: str) -> Reflection:
     """What is said of a picture that is right, and what the prompt asks for next ("nothing" at the end)."""
-    return Reflection(verdict="correct", text=f"i see {seen}. {RIGHT} {LACKS} {lacks}.")
+    return Reflection(verdict="correct", text=f"{seen_right(seen).text} {LACKS} {lacks}.")
 
 
 def complaint(seen: str, mend: str) -> Reflection:
@@ -83,14 +93,15 @@ def turns(trajectory: Trajectory) -> list[tuple[str, object]]:
             spoken.append((f"{said} {plan_text(step.plan)}".strip(), step.draft))
             said = ""
         if step.refinement is not None:
-            spoken.append((_full(step.reflection), step.refinement))
-            said = _full(step.after) if step.after else ""
+            spoken.append((words_of(step.reflection), step.refinement))
+            said = words_of(step.after) if step.after else ""
         else:
-            said = _full(step.reflection)
+            said = words_of(step.reflection)
     closing = f"{said} {trajectory.closing}".strip()
     return [*spoken, (closing, None)] if closing else spoken
 
 
-def _full(reflection: Reflection) -> str:
+def words_of(reflection: Reflection) -> str:
+    """A reflection as the model writes it: a whole text where something is to be mended, else the beginning of one."""
     tail = f" <refine> {reflection.refine} </refine>" if reflection.refine else ""
     return f"{reflection.text}{tail}".strip()

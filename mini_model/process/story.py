@@ -41,6 +41,16 @@ class Story:
         """Random numbers that depend on the seed, the picture's number and the purpose alone, not on company."""
         return torch.Generator().manual_seed((self.seed * 1_000 + self.pictures) * 10 + purpose)
 
+    @property
+    def plan(self) -> Plan:
+        """The plan that the last picture was drawn by; a refinement that follows another has none of its own."""
+        return next(step.plan for step in reversed(self.steps) if step.plan.instruction)
+
+    def drawn(self) -> list[tuple[str, Image.Image]]:
+        """What was said before each picture, and the picture: all that stands in the sequence so far."""
+        told = turns(Trajectory(prompt=self.prompt, steps=self.steps, final=self.last)) if self.steps else []
+        return [turn for turn in told if turn[1] is not None]
+
     def reflect(self, said: Said) -> None:
         """What the model says belongs to the picture it has just looked at."""
         if not self.steps or said.reflection is None:

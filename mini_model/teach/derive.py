@@ -14,6 +14,7 @@ Inside an exercise the lines between `# >>> solution` and `# <<< solution` are t
 import hashlib
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -29,13 +30,15 @@ SOLUTION = re.compile(
     r"^(?P<pad>[ \t]*)# >>> solution\n(?P<body>.*?)^[ \t]*# <<< solution\n?", re.MULTILINE | re.DOTALL
 )
 STUB_LINE = re.compile(r"^[ \t]*# stub: (.*)$", re.MULTILINE)
+WEIGHTS = ("base", "mini")  # the shipped models; notebooks show what these very weights paint
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 def derive(source: Path, edition: str, timings_file: Path = timings.FILE) -> NotebookNode:
-    """The notebook of a lesson in one edition, not yet run; the same source always gives the same bytes."""
+    """The notebook of a lesson in one edition, not yet run; the same source and weights always give the same bytes."""
     lesson = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    about = {"kernelspec": KERNEL, "language_info": {"name": "python"}, "weights": shipped_weights()}
+    notebook = nbformat.v4.new_notebook(metadata=about)
     seen: Counter[str] = Counter()
     for cell in lesson.cells:
         tags, name = cell.metadata.get("tags", []), _cell_id(cell.source, seen)
@@ -48,6 +51,13 @@ def derive(source: Path, edition: str, timings_file: Path = timings.FILE) -> Not
             text = timings.fill(text, source.stem, timings_file)
         notebook.cells.append(new(text, id=name, metadata={"tags": tags} if tags else {}))
     return notebook
+
+
+@cache
+def shipped_weights() -> str:
+    """A fingerprint of the shipped weights: where they change, every notebook is stale."""
+    files = [timings.TOP / "data_samples/weights" / name / "ema.safetensors" for name in WEIGHTS]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
 def _cell_id(text: str, seen: Counter) -> str:

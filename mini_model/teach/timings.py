@@ -10,6 +10,7 @@ import platform
 import sys
 import time
 from importlib import metadata
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,8 @@ def fill(text: str, lesson: str, file: Path = FILE) -> str:
 
 
 def in_minutes(seconds: float) -> str:
-    """A length of time as a header says it."""
-    minutes = round(seconds / 60)
+    """A length of time as a header says it: never less than it took."""
+    minutes = ceil(seconds / 60)
     return "less than a minute" if seconds < 50 else f"{minutes} minute{'s' * (minutes > 1)}"
 
 

@@ -54,6 +54,21 @@ PROFILES: dict[str, dict[str, Profile]] = {
         "cpu": Profile(steps=2_450, batch=24, rate=1e-3, warmup=100, copies=2),
         "gpu": Profile(steps=12_000, batch=256, rate=7e-4, warmup=200, copies=2),
     },
+    "reflect": {
+        "smoke": Profile(steps=6, batch=4, rate=5e-4, warmup=2, ema=0.9, save_seconds=2, copies=2),
+        "cpu": Profile(steps=600, batch=24, rate=7e-4, warmup=50, copies=2),
+        "gpu": Profile(steps=4_000, batch=256, rate=5e-4, warmup=200, copies=2),
+    },
+    "reward": {
+        "smoke": Profile(steps=6, batch=4, rate=5e-4, warmup=2, ema=0.9, save_seconds=2),
+        "cpu": Profile(steps=300, batch=32, rate=5e-4, warmup=20, ema=0.99),
+        "gpu": Profile(steps=3_000, batch=256, rate=3e-4, warmup=100, ema=0.995),
+    },
+    "preference": {
+        "smoke": Profile(steps=6, batch=8, rate=1e-5, warmup=2, ema=0.9, save_seconds=2),
+        "cpu": Profile(steps=200, batch=24, rate=1e-4, warmup=20, ema=0.98),
+        "gpu": Profile(steps=2_000, batch=128, rate=5e-5, warmup=100, ema=0.995),
+    },
 }
 
 

@@ -10,7 +10,7 @@ import torch
 from mini_model import circumstances
 from mini_model.data.base import WORDS_FIRST, base_sample, shares_at
 from mini_model.data.parts import Part
-from mini_model.data.process import process_sample
+from mini_model.data.process import MIXTURE, process_sample, reflect_sample
 from mini_model.data.vocabulary import vocabulary
 from mini_model.device import pick
 from mini_model.errors import KitError
@@ -25,10 +25,12 @@ from mini_model.training.autoencoder import AutoencoderStage
 from mini_model.training.base import UnifiedStage
 from mini_model.training.contact import contact_sheet, seeing_sheet
 from mini_model.training.loop import run, use_average
+from mini_model.training.preference import PreferenceStage
 from mini_model.training.profiles import Profile, profile_of
+from mini_model.training.reward import RewardStage
 from mini_model.training.state import State
 from mini_model.training.vision import VisionStage
-from mini_model.trajectory import load_many
+from mini_model.trajectory import MANY, load_many
 
 PROVENANCE = "provenance.json"  # beside the weights: every stage they went through, the first one first
 # the folders that a stage starts from when none is named, the first that is there: what the stage before it left
@@ -37,7 +39,11 @@ BEFORE = {
     "language": ("vision",),
     "base": ("language", "autoencoder"),
     "process": ("base",),
+    "reflect": ("process",),
+    "reward": ("base",),
+    "preference": ("base",),
 }
+SETS = Path("out/data")  # where `data` leaves its subsets when no folder is named
 
 
 def train(
@@ -52,7 +58,7 @@ def train(
 ) -> Path:
     """Train one stage and return the folder of the finished model (`out`/model).
 
-    model: the folder of the stage before; data: a set of trajectories for stage `process`; steps: how many, where
+    model: the folder of the stage before; data: the folder of the subsets for stage `reflect`; steps: how many, where
     not as many as the profile says (the learning rate falls over just these).
     Raises KitError for a word that is not known, a folder that cannot be read, and an `out` that holds another run.
     A run may be taken up with more or fewer `steps`, for one that was planned too long or too short.
@@ -62,8 +68,8 @@ def train(
     out = out or Path("out") / stage
     if (out / "checkpoints").is_dir() and any((out / "checkpoints").iterdir()) and not resume:
         raise KitError(f"{out} holds an earlier run; add --resume to go on with it, or name another --out")
-    if data and stage != "process":
-        raise KitError(f"stage {stage} makes its own samples; --data goes with stage process alone")
+    if data and stage != "reflect":
+        raise KitError(f"stage {stage} makes its own samples; --data goes with stage reflect alone")
     _claim(out, {"stage": stage, "profile": profile, "seed": seed}, resume)
     torch.manual_seed(seed)
     before = model or _before(stage)
@@ -164,10 +170,37 @@ def _new(model: Path) -> UnifiedModel:
 def _process(model: Path, data: Path | None, profile: Profile, seed: int) -> UnifiedStage:
     """The model in `model`, taught to paint in steps."""
     unified = UnifiedModel.from_pretrained(model)
-    stored = load_many(data) if data else ()
-    return UnifiedStage(
-        unified.train(), profile, lambda rng, done: process_sample(rng, stored=stored), contact_sheet, seed
-    )
+    return UnifiedStage(unified.train(), profile, lambda rng, done: process_sample(rng), contact_sheet, seed)
 
 
-STAGES = {"autoencoder": _autoencoder, "vision": _vision, "language": _language, "base": _base, "process": _process}
+def _reflect(model: Path, data: Path | None, profile: Profile, seed: int) -> UnifiedStage:
+    """The model in `model`, taught by the subsets in `data` what is wrong with its own work."""
+    folder = data or SETS
+    sets = {name: load_many(folder / name) for name in MIXTURE if (folder / name / MANY).is_file()}
+    if not sets:
+        raise KitError(f"no subset in {folder}; make one first: python -m mini_model data alignment --model {model}")
+    print(f"learning from {', '.join(f'{len(told):,} of {name}' for name, told in sets.items())}")
+    unified = UnifiedModel.from_pretrained(model)
+    return UnifiedStage(unified.train(), profile, lambda rng, done: reflect_sample(rng, sets), contact_sheet, seed)
+
+
+def _reward(model: Path, data: Path | None, profile: Profile, seed: int) -> RewardStage:
+    """The model in `model`, taught to judge its own pictures for the search baselines."""
+    return RewardStage(UnifiedModel.from_pretrained(model).train(), profile, seed)
+
+
+def _preference(model: Path, data: Path | None, profile: Profile, seed: int) -> PreferenceStage:
+    """The model in `model`, tuned towards those of its own pictures that are right."""
+    return PreferenceStage(UnifiedModel.from_pretrained(model).train(), profile, seed)
+
+
+STAGES = {
+    "autoencoder": _autoencoder,
+    "vision": _vision,
+    "language": _language,
+    "base": _base,
+    "process": _process,
+    "reflect": _reflect,
+    "reward": _reward,
+    "preference": _preference,
+}

@@ -7,6 +7,8 @@ was wished for. What is wished for and not there yet is no fault: `lacking` says
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from mini_model.world.prompts import (
     Group,
     Request,
@@ -18,7 +20,7 @@ from mini_model.world.prompts import (
     instruction_swap,
 )
 from mini_model.world.scene import Scene, Thing
-from mini_model.world.things import PLACES, related
+from mini_model.world.things import COLORS, PLACES, related
 
 
 @dataclass(frozen=True)
@@ -132,3 +134,17 @@ def _by_place(scene: Scene) -> dict[str, Thing]:
 
 def _look(thing: Thing) -> tuple[str, str, str]:
     return thing.name, thing.color, thing.size
+
+
+def completed(rng: np.random.Generator, request: Request, scene: Scene, tries: int = 100) -> Scene | None:
+    """The scene with all that the request asks for beside it, each thing where it contradicts nothing; or None."""
+    for _ in range(tries):
+        goal = scene
+        for group in request.groups:
+            there = [thing for thing in goal.things if thing.name == group.name]
+            for _ in range(group.count - len(there)):
+                color, place = group.color or str(rng.choice(list(COLORS))), str(rng.choice(goal.free_places()))
+                goal = goal.add(Thing(group.name, color, place, group.size or "big"))
+        if not conflicts(request, goal):
+            return goal
+    return None

@@ -128,6 +128,11 @@ def instruction_move(thing: Thing, place: str) -> str:
     return f"move {the(thing)} to the {place}"
 
 
+def caption(scene: Scene) -> str:
+    """All that is in the picture, in reading order."""
+    return in_reading_order(scene).describe()
+
+
 def in_reading_order(scene: Scene) -> Scene:
     """The same scene with its things listed from top left to bottom right."""
     spots = list(PLACES)

@@ -35,7 +35,7 @@ MUTANTS = [
     (KEPT, KEPT.replace(" > threshold", " >= threshold"), "A score must be above the threshold"),
     (KEPT, KEPT.replace(' and one["score"] > threshold', ""), "The threshold is not used"),
     (SORTED, 'group = same[: want["count"]]', "Not the surest"),
-    (SORTED, 'group = sorted(same, key=lambda one: one["score"])[: want["count"]]', "try again"),
+    (SORTED, 'group = sorted(same, key=lambda one: one["score"])[: want["count"]]', "The least sure come first"),
     (SORTED, SORTED.replace('[: want["count"]]', ""), "No more than `count` are taken"),
     (SORTED, "found.sort(key=lambda one: -one['score']); " + SORTED, "is altered: work on a copy"),
     (
@@ -50,5 +50,5 @@ MUTANTS = [
         "Any blue in the picture",
     ),
     (COLORED, "if False:", "The colour is never looked at"),
-    ("return group", "return len(group)", "expected"),
+    ("return group", "return len(group)", "A number: hand back the detections"),
 ]

@@ -6,6 +6,10 @@ ENDED = "if token == end or len(ids) == limit:"
 WANTS = "if then != MARKS.picture_start:"
 MENDS = "if 0 < pictures < most and said.reflection and said.reflection.refine:"
 LAST = "return [*told, (what, text, None)]"
+ROUND = f"""{LAST}
+        picture = easel.draw()
+        easel.look(picture)
+        told.append((what, text, picture))"""
 
 MUTANTS = [
     (FED, "return ids, token", "The end mark was not fed"),
@@ -24,5 +28,5 @@ MUTANTS = [
     ("easel.look(picture)", "pass", "The finished picture was not fed back"),
     (LAST, "return told", "The last words are missing"),
     ("then, len(told), most)", "then, 0, most)", "The pictures are not counted"),
-    (LAST, "return told + [(text, what, None)]", "you have"),
+    (ROUND, ROUND.replace("what, text", "text, what"), "in this order"),
 ]

@@ -1,0 +1,141 @@
+"""Is the critic right, and does it help? What the paper does not measure, from painted trajectories alone.
+
+Every draft is held against its plan by the exact judge, which is the truth here. Then:
+
+precision    of the drafts that the model calls wrong, how many are
+recall       of the drafts that are wrong, how many the model calls wrong
+mended       of the wrong drafts, how many are right after the refinement that follows
+broken       of the right drafts that were refined all the same, how many are wrong afterwards
+right by     of all plans, how many pictures are right after the draft, after one refinement, after two, ...
+
+    python -m mini_model.evaluation.reflection [MODEL]
+
+paints requests that no training run draws, once as usual and once in so few Euler steps that many drafts go astray,
+and writes `data_samples/results/reflection.json`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import typer
+from PIL import Image
+from tqdm import tqdm
+
+from mini_model.data.requests import random_request
+from mini_model.evaluation.results import FOLDER, Figure, write_results
+from mini_model.evaluation.run import BATCH, MINI, load_here
+from mini_model.evaluation.statistics import Score, score_within
+from mini_model.model.unified import UnifiedModel
+from mini_model.process import Settings, paint_many
+from mini_model.process.judges import SURE
+from mini_model.trajectory import Reflection, Trajectory
+from mini_model.world.faults import astray
+from mini_model.world.judge import see
+from mini_model.world.reading import read_scene
+
+FILE = FOLDER / "reflection.json"
+AWAY = 7_927  # keeps these random numbers apart from those of training
+HASTE = {"as usual": Settings().steps, "in haste": 4}  # Euler steps of a picture; with four, many drafts are wrong
+SHARES = ("precision", "recall", "mended", "broken")
+
+
+@dataclass(frozen=True)
+class Look:
+    """One picture that the model looked at: whether it was right, what was said, and what came of it."""
+
+    right: bool
+    called_wrong: bool
+    right_after: bool | None  # None where no refinement followed
+    round: int  # 0 for a draft, 1 for its first refinement, ...
+
+
+def looks(trajectory: Trajectory) -> list[list[Look]]:
+    """For each plan of a painting, its draft and its refinements in order, each as the model looked at it."""
+    plans: list[list[tuple[Image.Image, Reflection | None]]] = []
+    description = []
+    for step in trajectory.steps:
+        if step.plan.instruction:
+            plans.append([(step.draft, step.reflection)])
+            description.append(step.plan.description)
+        elif plans:  # it goes on mending: what it says of the refinement before stands here
+            plans[-1][-1] = (plans[-1][-1][0], step.reflection)
+        if step.refinement is not None and plans:
+            plans[-1].append((step.refinement, step.after))
+    return [_looked(words, told) for words, told in zip(description, plans, strict=True)]
+
+
+def _looked(description: str, told: Sequence[tuple[Image.Image, Reflection | None]]) -> list[Look]:
+    planned = read_scene(description)
+    right = [not astray(planned, see(np.asarray(picture), sure=SURE)) for picture, _ in told]
+    return [
+        Look(right[i], bool(said and said.verdict == "wrong"), right[i + 1] if i + 1 < len(told) else None, i)
+        for i, (_, said) in enumerate(told)
+    ]
+
+
+def measure(trajectories: Sequence[Trajectory]) -> dict[str, dict]:
+    """Every measure above with its 95 % interval; paintings are drawn anew for the interval, not single pictures."""
+    found = [looks(trajectory) for trajectory in trajectories]
+    scores = {name: _share(name, found) for name in SHARES}
+    deepest = max((len(plan) for painting in found for plan in painting), default=0)
+    scores |= {f"right by {count}": _right_by(count, found) for count in range(deepest)}
+    return {name: score.record() for name, score in scores.items() if score}
+
+
+def _share(name: str, paintings: Sequence[list[list[Look]]]) -> Score | None:
+    """A share of looks of which each painting holds some or none."""
+    asked = [[_counts(name, look) for plan in painting for look in plan] for painting in paintings]
+    return score_within([[bool(one) for one in painting if one is not None] for painting in asked])
+
+
+def _counts(name: str, look: Look) -> bool | None:
+    """Whether this look counts for a measure, or None where the measure does not ask about it."""
+    if name == "precision":
+        return not look.right if look.called_wrong else None
+    if name == "recall":
+        return look.called_wrong if not look.right else None
+    if name == "mended":
+        return bool(look.right_after) if not look.right else None
+    return not look.right_after if look.right and look.right_after is not None else None
+
+
+def _right_by(count: int, paintings: Sequence[list[list[Look]]]) -> Score | None:
+    """How many plans are drawn right after so many refinements at most."""
+    return score_within([[plan[min(count, len(plan) - 1)].right for plan in painting] for painting in paintings])
+
+
+def paintings(model: UnifiedModel, count: int, euler: int, seed: int = 0) -> list[Trajectory]:
+    """So many requests, painted in steps, with so many Euler steps for each picture."""
+    rng = np.random.default_rng((AWAY, seed))
+    prompts = [random_request(rng).sentence() for _ in range(count)]
+    seeds = rng.integers(1 << 30, size=count).tolist()
+    batches = [slice(start, start + BATCH) for start in range(0, count, BATCH)]
+    return [
+        told
+        for batch in tqdm(batches, unit="batch", dynamic_ncols=True)
+        for told in paint_many(model, prompts[batch], seeds[batch], settings=Settings(steps=euler))
+    ]
+
+
+def figures(model: UnifiedModel, count: int, seed: int = 0) -> list[Figure]:
+    """All measures for paintings as usual and in haste, as figures."""
+    found = []
+    for how, euler in HASTE.items():
+        for name, score in measure(paintings(model, count, euler, seed)).items():
+            value, low_high, n = score["score"], tuple(score["interval"]), score["n"]
+            found.append(Figure(name=f"reflection {how}: {name}", value=value, interval=low_high, n=n))
+    return found
+
+
+def main(model: Path = MINI, count: int = 600, out: Path = FILE) -> None:
+    """Measure, write the figures, and print them."""
+    found = figures(load_here(model), count)
+    write_results(out, found)
+    for one in found:
+        print(f"{one.name}: {one.value:.3f} ({one.interval[0]:.3f} to {one.interval[1]:.3f}), n {one.n}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,92 @@
+"""Who says what is wrong with a picture: judges behind one interface.
+
+A judge is asked about stories whose last picture nobody has looked at yet, and gives one reflection for each:
+whether the picture is as planned, and if not, the instruction that mends it. The painter takes its words for its own.
+
+exact       the world's judge: it reads the pixels, and cannot be wrong about a sharp picture (GPT's part in the paper)
+Own         the model itself, that paints
+Shuffled    what another judge says of another story's picture: a criticism of the right form and of no use
+unmoved     finds everything right, without looking
+
+An outside model behind a network address is in `endpoint.py`.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from mini_model.errors import KitError
+from mini_model.model.generate import write
+from mini_model.model.words import text_of
+from mini_model.process.easel import WORDS, Easel
+from mini_model.process.script import complaint, read, seen_right, verdict_alone
+from mini_model.process.story import NOT_LOOKED, Story
+from mini_model.trajectory import Reflection
+from mini_model.world.faults import Fault, astray
+from mini_model.world.judge import see
+from mini_model.world.prompts import caption
+from mini_model.world.reading import read_scene
+from mini_model.world.scene import Scene
+
+Judge = Callable[[Sequence[Story]], list[Reflection]]
+SURE = 0.9  # a thing that the exact judge is less sure of counts as not drawn; GenEval's own bar for counting
+
+
+def exact(stories: Sequence[Story]) -> list[Reflection]:
+    """What the pixels say: is each last picture what its plan describes?"""
+    return [_reflection(*compared(story)) for story in stories]
+
+
+def compared(story: Story) -> tuple[Scene, list[Fault]]:
+    """What is in a story's last picture, and how that differs from its plan."""
+    seen = see(np.asarray(story.last), sure=SURE)
+    return seen, astray(read_scene(story.plan.description), seen)
+
+
+def _reflection(seen: Scene, faults: list[Fault]) -> Reflection:
+    if faults:
+        return complaint(caption(seen), faults[0].mend)
+    return seen_right(caption(seen))
+
+
+def unmoved(stories: Sequence[Story]) -> list[Reflection]:
+    """Every picture is what was planned: a painter that does not look."""
+    return [seen_right(story.plan.description) for story in stories]
+
+
+class Own:
+    """The model judges what was painted, from all that stands before it: what the painter would say by itself."""
+
+    def __init__(self, easel: Easel) -> None:
+        self.easel = easel
+
+    def __call__(self, stories: Sequence[Story]) -> list[Reflection]:
+        """Each story is read anew from its beginning, which costs more than going on from a memory."""
+        easel, cache = self.easel, self.easel.memory(len(stories))
+        easel.feed(cache, [easel.so_far(story.prompt, story.drawn()) for story in stories], stories)
+        dice = easel.chooser([story.dice(WORDS) for story in stories])
+        wrote = write(easel.model, cache, easel.marks, easel.settings.words, dice)
+        for story, ids in zip(stories, wrote.ids, strict=True):
+            story.spend(len(ids) + 2, len(ids) + 2, text_tokens=len(ids) + 2)
+        said = [read(text_of(easel.model.tokenizer, ids)).reflection for ids in wrote.ids]
+        return [reflection or NOT_LOOKED for reflection in said]
+
+
+class Shuffled:
+    """Gives each story what a judge said last of another one: the control for every gain by criticism.
+
+    What comes next is no criticism, and stays the painter's own choice.
+    """
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self.said: dict[int, Reflection] = {}  # by the story's identity
+
+    def __call__(self, stories: Sequence[Story]) -> list[Reflection]:
+        """Raises KitError where there is no other story to take the words from."""
+        said = map(verdict_alone, self.judge(stories))
+        self.said |= {id(story): reflection for story, reflection in zip(stories, said, strict=True)}
+        ring = list(self.said)
+        if len(ring) < 2:
+            raise KitError("a criticism cannot be shuffled with one story alone; paint two prompts or more at once")
+        return [self.said[ring[(ring.index(id(story)) + 1) % len(ring)]] for story in stories]
