@@ -126,6 +126,22 @@ def evaluate(
 
 
 @app.command()
+def experiment(
+    name: Annotated[Literal["main", "wise", "cost", "table5", "table6", "table7", "control"], typer.Argument()],
+    profile: Annotated[Literal["smoke", "cpu", "gpu"], typer.Option(help="How much is trained and painted.")] = "cpu",
+    seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each row, where not the profile's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file of the figures.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train and evaluate every row of a table of the paper, in the drawn world; what is done already is kept."""
+    from mini_model.evaluation.experiments import experiment as run
+
+    figures = run(name, profile, seeds, out)
+    lines = [f"{one.name}: {one.value:.3f}" for one in figures if one.interval]
+    say([one.model_dump() for one in figures], "\n".join(lines), as_json)
+
+
+@app.command()
 def parity(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of golden cases.")],
     as_json: Json = False,

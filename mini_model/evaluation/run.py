@@ -9,6 +9,7 @@ The answer is plain data for JSON:
     mean_pictures       pictures painted for one trajectory, drafts and refinements alike
     refined             share of the trajectories with at least one refinement
     known, held_out     for mini-wise: facts with and without plans in training
+    shares              for each tag, the share of right pictures of each of its prompts
 """
 
 import hashlib
@@ -29,7 +30,7 @@ from mini_model.evaluation.progress import Judged, Progress
 from mini_model.evaluation.statistics import score_tags
 from mini_model.files import write_whole
 from mini_model.model.checkpoint import WEIGHTS, load
-from mini_model.process import STRATEGIES, paint_many
+from mini_model.process import STRATEGIES, Settings, paint_many
 from mini_model.trajectory import Trajectory
 
 MINI = Path(__file__).resolve().parents[2] / "data_samples/weights/mini"
@@ -50,12 +51,13 @@ def evaluate(
     seeds: int = 4,
     out: Path | None = None,
     paint: Paint | None = None,
+    settings: Settings | None = None,
 ) -> dict:
     """Score a model on a benchmark; see the top of this file for what comes back.
 
     limit: paint only so many prompts in all, taken evenly from the tags, the first of each tag first.
     out: write the answer there as JSON; an evaluation that was killed is taken up where its last batch ended.
-    paint: paints one trajectory per (prompt, seed), in place of the model's own painter.
+    paint: paints one trajectory per (prompt, seed), in place of the model's own painter; settings: the painter's.
     Raises KitError for an unknown benchmark, split or strategy, and for a model folder that cannot be read.
     """
     if bench == "eyes":
@@ -70,7 +72,7 @@ def evaluate(
     head = {"benchmark": bench, "split": split, "strategy": strategy}
     about = {"seeds": seeds, "lines": lines, "prompts": _digest(json.dumps(rows).encode())}
     progress = Progress(out, head | about | {"model": "given" if paint else fingerprint(model)})
-    judged = paint_and_judge(rows, lines, seeds, paint or _painter(model, strategy), progress)
+    judged = paint_and_judge(rows, lines, seeds, paint or _painter(model, strategy, settings), progress)
     answer = _kept(head | summary(rows, judged, BENCHES[bench].parts), out)
     progress.drop()
     return answer
@@ -129,6 +131,7 @@ def summary(rows: list[dict], judged: list[Judged], parts: Callable[[dict], list
         "refined": float(np.mean([one.refined for one in judged])),
         "seeds": len(judged) // len(pictures),
         "n": overall.n,
+        "shares": shares,
     }
 
 
@@ -139,9 +142,9 @@ def load_here(folder: Path):
     return load(folder, compute.dtype, str(compute.device))
 
 
-def _painter(folder: Path, strategy: str) -> Paint:
+def _painter(folder: Path, strategy: str, settings: Settings | None) -> Paint:
     model = load_here(folder)
-    return lambda prompts, seeds: paint_many(model, prompts, seeds, strategy)
+    return lambda prompts, seeds: paint_many(model, prompts, seeds, strategy, settings)
 
 
 def fingerprint(folder: Path) -> str:

@@ -72,3 +72,24 @@ def score_within(clusters: Sequence[Sequence[bool]], seed: int = 0) -> Score | N
     drawn = np.random.default_rng(seed).integers(0, len(held), (DRAWS, len(held)))
     ratios = hits[drawn].sum(1) / counts[drawn].sum(1)
     return Score(float(hits.sum() / counts.sum()), interval(ratios), int(counts.sum()))
+
+
+def score_seeds(seeds: Sequence[Shares], seed: int = 0) -> tuple[Score, dict[str, Score]]:
+    """The same as `score_tags` for a model that was trained from several seeds: these are drawn anew as well.
+
+    A recipe may be lucky with its seed as it may be with its prompts; the interval holds both.
+    """
+    if not seeds or not all(seeds):
+        raise KitError("there is nothing to score: every seed needs at least one painted prompt")
+    rng = np.random.default_rng(seed)
+    chosen = rng.integers(0, len(seeds), (DRAWS, len(seeds)))  # which trainings are drawn
+    again, by_tag = {}, {}
+    for tag in seeds[0]:
+        values = np.array([shares[tag] for shares in seeds], float)  # trainings x prompts
+        prompts = rng.integers(0, values.shape[1], (DRAWS, values.shape[1]))
+        means = values.T[prompts].mean(1)  # draws x trainings
+        again[tag] = np.take_along_axis(means, chosen, 1).mean(1)
+        by_tag[tag] = Score(float(values.mean()), interval(again[tag]), values.shape[1])
+    overall = float(np.mean([score.score for score in by_tag.values()]))
+    whole = Score(overall, interval(np.mean(list(again.values()), axis=0)), sum(score.n for score in by_tag.values()))
+    return whole, by_tag

@@ -1,0 +1,159 @@
+"""The paper's tables, row for row, in the drawn world: train what is needed, evaluate it, write one file of figures.
+
+main      base painting at once, base trained on for as long, and the process model                    (table 2)
+wise      the same where the answer must be inferred                                                     (table 3)
+cost      every way to spend more on one picture, with what it spends                                    (table 4)
+table5    with and without strokes that change, swap and remove; with and without criticism
+table6    criticism made from the scene graph against criticism of the model's own pictures
+table7    which of the two self-sampled subsets helps where
+control   the process model without reflection, with its own, with another picture's, and with the exact judge's
+
+Each row is trained from several seeds, and an interval resamples seeds as well as prompts.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mini_model.errors import KitError
+from mini_model.evaluation.results import FOLDER as RESULTS
+from mini_model.evaluation.results import Figure, write_results
+from mini_model.evaluation.run import COSTS, evaluate, fingerprint
+from mini_model.evaluation.statistics import Shares, score_seeds
+from mini_model.evaluation.variants import (
+    BOTH,
+    FOLDER,
+    MORE_OF_THE_SAME,
+    SIZES,
+    WITH_AUGMENTATION,
+    WITHOUT_AUGMENTATION,
+    Size,
+    Variant,
+    further,
+    seconds_of,
+    trained,
+)
+from mini_model.process import Settings
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: which model paints, and how; `reward` is the reward model that a search goes by."""
+
+    variant: Variant | None
+    strategy: str = "process"
+    bench: str = "mini-geneval"
+    reward: Variant | None = None
+
+
+OURS = further(WITH_AUGMENTATION, BOTH)
+REWARD = Variant("reward")
+TUNED = Variant("preference")
+SLIPS = 0.4  # of the drafts, where a program makes them go wrong
+EXPERIMENTS: dict[str, dict[str, Row]] = {
+    "main": {
+        "base direct": Row(None, "direct"),
+        "base direct, more of the same": Row(MORE_OF_THE_SAME, "direct"),
+        "process": Row(OURS),
+    },
+    "wise": {
+        "base direct": Row(None, "direct", "mini-wise"),
+        "base reasoned": Row(None, "reasoned", "mini-wise"),
+        "process": Row(OURS, bench="mini-wise"),
+    },
+    "cost": {
+        "direct": Row(None, "direct"),
+        "planner": Row(None, "planner"),
+        "inspector": Row(None, "inspector"),
+        "best-of-n": Row(None, "best-of-n", reward=REWARD),
+        "parm": Row(None, "parm", reward=REWARD),
+        "preference": Row(TUNED, "direct"),
+        "preference, then parm": Row(TUNED, "parm", reward=REWARD),
+        "oracle": Row(None, "oracle"),
+        "process": Row(OURS),
+    },
+    "table5": {
+        "without augmentation": Row(further(WITHOUT_AUGMENTATION)),
+        "without augmentation, criticised": Row(further(WITHOUT_AUGMENTATION, BOTH)),
+        "with augmentation": Row(further(WITH_AUGMENTATION)),
+        "with augmentation, criticised": Row(OURS),
+    },
+    "table6": {
+        "no criticism": Row(further(WITH_AUGMENTATION)),
+        "from the scene graph": Row(further(WITH_AUGMENTATION, slips=SLIPS)),
+        "self-sampled": Row(OURS),
+    },
+    "table7": {
+        "no criticism": Row(further(WITH_AUGMENTATION)),
+        "conflict": Row(further(WITH_AUGMENTATION, ("conflict",))),
+        "alignment": Row(further(WITH_AUGMENTATION, ("alignment",))),
+        "both": Row(OURS),
+    },
+    "control": {
+        "without reflection": Row(OURS, "process-unmoved"),
+        "its own reflection": Row(OURS),
+        "another picture's criticism": Row(OURS, "process-shuffled"),
+        "the exact judge's criticism": Row(OURS, "process-exact"),
+    },
+}
+
+
+def experiment(name: str, profile: str = "cpu", seeds: int | None = None, out: Path | None = None) -> list[Figure]:
+    """Run an experiment and write its figures; whatever was trained or painted before is not done again.
+
+    Raises KitError for an experiment or a profile that there is not.
+    """
+    if name not in EXPERIMENTS or profile not in SIZES:
+        raise KitError(
+            f"no experiment {name!r} of profile {profile!r}; choose one of: {', '.join(EXPERIMENTS)}, "
+            f"of profile {', '.join(SIZES)}"
+        )
+    size = SIZES[profile]
+    figures = []
+    for words, row in EXPERIMENTS[name].items():
+        began = time.monotonic()
+        answers = [answer_of(row, size, seed) for seed in range(seeds or size.seeds)]
+        new = figures_of(f"{name}, {words}", answers, time.monotonic() - began)
+        spent = [seconds_of(row.variant, size, seed) for seed in range(len(answers))]
+        new.append(Figure(name=f"{name}, {words}: seconds of training", value=sum(spent) / len(spent)))
+        figures += new
+        print(f"{words}: {next(one.value for one in new if one.name.endswith(': overall')):.3f}")
+    write_results(out or RESULTS / f"{name}.json", figures)
+    return figures
+
+
+def answer_of(row: Row, size: Size, seed: int) -> dict:
+    """The evaluation of a row's model of one seed, from disk where these weights were asked before.
+
+    What was not trained has no seeds of training: it paints other pictures instead.
+    """
+    model = trained(row.variant, size, seed)
+    settings = Settings(reward=trained(row.reward, size, seed)) if row.reward else Settings()
+    judges = fingerprint(settings.reward / "reader") if row.reward else ""
+    key = f"{row.bench}-{row.strategy}-{fingerprint(model)}{judges}-{size.pictures}-{size.limit}"
+    path = FOLDER / "answers" / f"{key}.json"
+    if not path.is_file():
+        evaluate(row.bench, "standard", model, row.strategy, size.limit, size.pictures, path, settings=settings)
+    return json.loads(path.read_text())
+
+
+def figures_of(name: str, answers: list[dict], seconds: float) -> list[Figure]:
+    """For every tag, the score of each seed and their mean with its interval; then the overall score and the costs."""
+    shares: list[Shares] = [answer["shares"] for answer in answers]
+    overall, by_tag = score_seeds(shares)
+    figures = []
+    for part, score in {**by_tag, "overall": overall}.items():
+        each = [
+            answer["by_tag"][part]["score"] if part in answer["by_tag"] else answer["overall"] for answer in answers
+        ]
+        figures += [Figure(name=f"{name}: {part}: seed {i}", value=value) for i, value in enumerate(each)]
+        about = {"interval": score.interval, "n": score.n, "seeds": len(answers), "seconds": seconds}
+        figures.append(Figure(name=f"{name}: {part}", value=score.score, **about))
+    return figures + [Figure(name=f"{name}: {cost}", value=value) for cost, value in _costs(answers).items()]
+
+
+def _costs(answers: list[dict]) -> Mapping[str, float]:
+    """The mean cost of one picture over all seeds."""
+    return {cost: sum(answer["cost"][cost] for answer in answers) / len(answers) for cost in COSTS}
