@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -136,7 +137,8 @@ def experiment(
     """Train and evaluate every row of a table of the paper, in the drawn world; what is done already is kept."""
     from mini_model.evaluation.experiments import experiment as run
 
-    figures = run(name, profile, seeds, out)
+    with redirect_stdout(sys.stderr):  # what training says on the way is no part of the answer
+        figures = run(name, profile, seeds, out)
     lines = [f"{one.name}: {one.value:.3f}" for one in figures if one.interval]
     say([one.model_dump() for one in figures], "\n".join(lines), as_json)
 

@@ -24,6 +24,7 @@ FOLDER = Path("out/experiments")
 class Size:
     """How large an experiment is."""
 
+    start: Path  # the model that every variant starts from; in smoke one that can paint, or it would sample nothing
     profile: str  # of the training stages: their batches, rates and copies
     process: int  # steps from the base on; "more of the same" takes as many seconds
     reflect: int  # steps from there on
@@ -35,15 +36,15 @@ class Size:
 
 
 SIZES = {
-    "smoke": Size("smoke", process=2, reflect=2, reward=2, sets=3, seeds=2, pictures=1, limit=6),
-    "cpu": Size("cpu", process=800, reflect=240, reward=200, sets=600, seeds=3, pictures=4, limit=None),
-    "gpu": Size("gpu", process=6_000, reflect=1_500, reward=2_000, sets=6_000, seeds=5, pictures=4, limit=None),
+    "smoke": Size(MINI, "smoke", process=2, reflect=2, reward=2, sets=3, seeds=1, pictures=1, limit=6),
+    "cpu": Size(BASE, "cpu", process=800, reflect=240, reward=200, sets=600, seeds=3, pictures=4, limit=None),
+    "gpu": Size(BASE, "gpu", process=6_000, reflect=1_500, reward=2_000, sets=6_000, seeds=5, pictures=4, limit=None),
 }
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A recipe: a stage, its data, and what it starts from (None: the shipped base)."""
+    """A recipe: a stage, its data, and what it starts from (None: the shipped base, as a rule)."""
 
     stage: str
     start: "Variant | None" = None
@@ -58,7 +59,7 @@ class Variant:
 
     def key(self, size: Size, seed: int) -> str:
         """A short name of the recipe's whole content."""
-        before = self.start.key(size, seed) if self.start else fingerprint(BASE)
+        before = self.start.key(size, seed) if self.start else fingerprint(size.start)
         numbers = [self.stage, size.profile, self.steps(size), size.sets if self.sets else 0, seed, before]
         recipe = json.dumps([*numbers, asdict(self.mix), self.sets])
         return hashlib.sha256(recipe.encode()).hexdigest()[:12]
@@ -67,7 +68,7 @@ class Variant:
 def trained(variant: Variant | None, size: Size, seed: int) -> Path:
     """The folder of a variant's model, trained now where it is not there yet."""
     if variant is None:
-        return BASE
+        return size.start
     out = FOLDER / f"{variant.stage}-{variant.key(size, seed)}"
     if (out / "model").is_dir():
         return out / "model"
@@ -93,7 +94,7 @@ def _sampled(variant: Variant, start: Path, size: Size, seed: int) -> Path:
 
 def seconds_of(variant: Variant | None, size: Size, seed: int) -> float:
     """How long a variant was trained, from the shipped base on."""
-    stages = [json.loads((folder / PROVENANCE).read_text()) for folder in (trained(variant, size, seed), BASE)]
+    stages = [json.loads((folder / PROVENANCE).read_text()) for folder in (trained(variant, size, seed), size.start)]
     whole, before = (sum(stage["seconds"] for stage in told) for told in stages)
     return float(whole - before)
 
