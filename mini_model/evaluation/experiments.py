@@ -51,6 +51,7 @@ class Row:
 OURS = further(WITH_AUGMENTATION, BOTH)
 REWARD = Variant("reward")
 TUNED = Variant("preference")
+THREE = ("colors", "position", "color_attr")  # the tags that tables 5 and 6 tell
 SLIPS = 0.4  # of the drafts, where a program makes them go wrong
 EXPERIMENTS: dict[str, dict[str, Row]] = {
     "main": {
@@ -100,6 +101,33 @@ EXPERIMENTS: dict[str, dict[str, Row]] = {
 }
 
 
+# what the paper says is better than what, and where: experiment -> (better, worse, parts of the score)
+CLAIMS: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
+    "main": [
+        ("process", "base direct", ("overall", "position", "color_attr")),
+        ("process", "base direct, more of the same", ("overall", "position", "color_attr")),
+    ],
+    "wise": [("process", "base reasoned", ("overall",)), ("process", "base direct", ("overall",))],
+    "cost": [
+        ("process", "parm", ("overall",)),
+        ("preference, then parm", "parm", ("overall",)),
+        ("process", "preference, then parm", ("overall",)),
+    ],
+    "table5": [
+        ("with augmentation", "without augmentation", THREE),
+        ("without augmentation, criticised", "without augmentation", THREE),
+        ("with augmentation, criticised", "with augmentation", THREE),
+    ],
+    "table6": [("from the scene graph", "no criticism", THREE), ("self-sampled", "from the scene graph", THREE)],
+    "table7": [("alignment", "no criticism", ("counting",)), ("conflict", "no criticism", ("position",))],
+    "control": [
+        ("its own reflection", "without reflection", ("overall",)),
+        ("its own reflection", "another picture's criticism", ("overall",)),
+        ("the exact judge's criticism", "its own reflection", ("overall",)),
+    ],
+}
+
+
 def experiment(name: str, profile: str = "cpu", seeds: int | None = None, out: Path | None = None) -> list[Figure]:
     """Run an experiment and write its figures; whatever was trained or painted before is not done again.
 
@@ -111,15 +139,16 @@ def experiment(name: str, profile: str = "cpu", seeds: int | None = None, out: P
             f"of profile {', '.join(SIZES)}"
         )
     size = SIZES[profile]
-    figures = []
+    figures, told = [], {}
     for words, row in EXPERIMENTS[name].items():
         began = time.monotonic()
-        answers = [answer_of(row, size, seed) for seed in range(seeds or size.seeds)]
+        answers = told[words] = [answer_of(row, size, seed) for seed in range(seeds or size.seeds)]
         new = figures_of(f"{name}, {words}", answers, time.monotonic() - began)
         spent = [seconds_of(row.variant, size, seed) for seed in range(len(answers))]
         new.append(Figure(name=f"{name}, {words}: seconds of training", value=sum(spent) / len(spent)))
         figures += new
         print(f"{words}: {next(one.value for one in new if one.name.endswith(': overall')):.3f}")
+    figures += [gain for claim in CLAIMS[name] for gain in gains(name, *claim, told)]
     write_results(out or RESULTS / f"{name}.json", figures)
     return figures
 
@@ -152,6 +181,28 @@ def figures_of(name: str, answers: list[dict], seconds: float) -> list[Figure]:
         about = {"interval": score.interval, "n": score.n, "seeds": len(answers), "seconds": seconds}
         figures.append(Figure(name=f"{name}: {part}", value=score.score, **about))
     return figures + [Figure(name=f"{name}: {cost}", value=value) for cost, value in _costs(answers).items()]
+
+
+def gains(name: str, better: str, worse: str, parts: tuple[str, ...], told: Mapping[str, list[dict]]) -> list[Figure]:
+    """How much better one row is than another, prompt by prompt and seed by seed, with intervals."""
+    pairs = zip(told[better], told[worse], strict=True)
+    apart = [
+        {tag: [a - b for a, b in zip(one["shares"][tag], other["shares"][tag], strict=True)] for tag in one["shares"]}
+        for one, other in pairs
+    ]
+    overall, by_tag = score_seeds(apart)
+    scores = {**by_tag, "overall": overall}
+    return [
+        Figure(
+            name=f"{name}, {better} over {worse}: {part}",
+            value=scores[part].score,
+            interval=scores[part].interval,
+            n=scores[part].n,
+            seeds=len(apart),
+        )
+        for part in parts
+        if part in scores
+    ]
 
 
 def _costs(answers: list[dict]) -> Mapping[str, float]:

@@ -1,0 +1,124 @@
+"""The page of results: each table of the paper beside its counterpart here, and what became of each claim.
+
+    python -m mini_model.evaluation.page
+
+writes `data_samples/results/README.md` from the files of the experiments; one that was not run yet says so. A claim is
+called agreed with where the whole 95 % interval of the gain lies above nothing, contradicted where it lies below.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mini_model.evaluation import paper
+from mini_model.evaluation.experiments import CLAIMS, EXPERIMENTS
+from mini_model.evaluation.results import FOLDER, Figure, read_results
+from mini_model.files import write_whole
+
+FILE = FOLDER / "README.md"
+TITLES = {
+    "main": "Does painting in steps help? (table 2)",
+    "wise": "Where the answer must be inferred (table 3)",
+    "cost": "What else could the same computing buy? (table 4)",
+    "table5": "Strokes that change, swap and remove; criticism (table 5)",
+    "table6": "Criticism of whose mistakes? (table 6)",
+    "table7": "Plans that contradict the prompt, pictures that contradict the plan (table 7)",
+    "control": "Is it the reflection? (not in the paper)",
+}
+PAPER: dict[str, Mapping[str, Mapping[str, float]]] = {
+    "main": paper.GENEVAL,
+    "wise": paper.WISE,
+    "cost": paper.COST,
+    "table5": paper.TABLE_5,
+    "table6": paper.TABLE_6,
+    "table7": paper.TABLE_7,
+    "control": {},
+}
+COSTS = {"denoising_steps": "denoising steps", "forwards": "forwards", "tokens": "tokens", "seconds": "seconds"}
+HEAD = """# Results
+
+Every figure on this page is made by `python -m mini_model experiment NAME` and stands, with every seed's value, in the
+file beside it; the page itself is written by `python -m mini_model.evaluation.page`. The drawn world's scores and the
+paper's are scores of different tests: compare rows with rows, never a figure here with one of the paper's. Intervals
+hold 95 % and resample prompts as well as seeds of training. Costs are those of one picture, on average.
+"""
+
+
+def page(folder: Path = FOLDER) -> str:
+    """The whole page in Markdown."""
+    return "\n".join([HEAD, *(section(name, folder / f"{name}.json") for name in EXPERIMENTS)])
+
+
+def section(name: str, file: Path) -> str:
+    """One experiment: its table, its costs, and its claims."""
+    head = f"## {TITLES[name]}\n"
+    if not file.is_file():
+        return f"{head}\nNot run yet: `python -m mini_model experiment {name}`.\n"
+    figures = {figure.name: figure for figure in read_results(file)}
+    parts = _parts(name, figures)
+    rows = [_row(name, words, parts, figures) for words in EXPERIMENTS[name]]
+    table = _table(["", *(part.replace("_", " ") for part in parts), *COSTS.values()], rows)
+    about = next(iter(figures.values()))
+    seeds = max(figure.seeds for figure in figures.values())
+    said = f"`{about.command}`, {seeds} seeds, on {about.device}."
+    return f"{head}\n{table}\n\n{said}\n\n{_claims(name, figures)}\n"
+
+
+def _parts(name: str, figures: Mapping[str, Figure]) -> list[str]:
+    """The parts of the score, in the order of the file."""
+    head = f"{name}, {next(iter(EXPERIMENTS[name]))}: "
+    parts = [word.removeprefix(head) for word, figure in figures.items() if word.startswith(head) and figure.interval]
+    return [part for part in parts if ": " not in part]
+
+
+def _row(name: str, words: str, parts: list[str], figures: Mapping[str, Figure]) -> list[str]:
+    """A line of the table: ours with its interval, the paper's in brackets."""
+    theirs = PAPER[name].get(words, {})
+    cells = [_cell(figures[f"{name}, {words}: {part}"], theirs.get(part)) for part in parts]
+    costs = {cost: figures[f"{name}, {words}: {cost}"].value for cost in COSTS}
+    steps = theirs.get("denoising steps")
+    told = [f"{costs[cost]:,.0f}" if cost != "seconds" else f"{costs[cost]:.2f}" for cost in COSTS]
+    told[0] += f" [paper: {steps:.0f}]" if steps else ""
+    return [words, *cells, *told]
+
+
+def _cell(figure: Figure, theirs: float | None) -> str:
+    low, high = figure.interval
+    return f"{figure.value:.2f} ({low:.2f} to {high:.2f})" + (f" [paper: {theirs:.2f}]" if theirs is not None else "")
+
+
+def _claims(name: str, figures: Mapping[str, Figure]) -> str:
+    """What the paper says, what came out here, and whether that agrees."""
+    rows = []
+    for better, worse, parts in CLAIMS[name]:
+        for part in parts:
+            if gain := figures.get(f"{name}, {better} over {worse}: {part}"):
+                rows.append([f"{better} over {worse}", part.replace("_", " "), _theirs(name, better, worse, part)])
+                rows[-1] += [_signed(gain), became_of(gain)]
+    return _table(["claim", "in", "paper", "here", "agrees"], rows)
+
+
+def became_of(gain: Figure) -> str:
+    """Whether a gain is one."""
+    low, high = gain.interval
+    return "yes" if low > 0 else "no" if high < 0 else "not decided"
+
+
+def _theirs(name: str, better: str, worse: str, part: str) -> str:
+    rows = PAPER[name]
+    if part in rows.get(better, {}) and part in rows.get(worse, {}):
+        return f"{rows[better][part] - rows[worse][part]:+.2f}"
+    return "not given"
+
+
+def _signed(gain: Figure) -> str:
+    low, high = gain.interval
+    return f"{gain.value:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    print(write_whole(FILE, page()))
