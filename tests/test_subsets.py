@@ -10,8 +10,9 @@ import pytest
 from mini_model.data import self_sampled
 from mini_model.data.parts import Words
 from mini_model.data.self_sampled import alignment, completed, conflict
-from mini_model.data.subsets import as_text, make
+from mini_model.data.subsets import _in_proportion, as_text, make
 from mini_model.data.trajectories import Mix, parts_of
+from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
 from mini_model.process.script import LACKS, RIGHT, WRONG
 from mini_model.trajectory import Trajectory, load_many
@@ -105,3 +106,9 @@ def test_both_kinds_come_in_the_papers_proportion(tmp_path):
     facts = make("alignment", 9, 0, tmp_path, MINI)
     told = load_many(tmp_path)
     assert len(told) == 9 and facts["statistics"]["right"] == round(3 / 9, 3)
+
+
+def test_a_model_that_never_errs_is_told_apart_from_a_long_wait():
+    told = Trajectory(prompt="a photo of a cup", final=np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(KitError, match="none was wrong; let a less trained model paint"):
+        list(_in_proportion(((True, told) for _ in range(10_000)), 3, 1 / 3))

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from mini_model import circumstances
 from mini_model.data.self_sampled import SAMPLER, alignment, conflict
 from mini_model.data.trajectories import Mix, random_trajectory
+from mini_model.errors import KitError
 from mini_model.files import write_whole
 from mini_model.model.unified import UnifiedModel
 from mini_model.trajectory import Trajectory, save_many
@@ -23,6 +24,8 @@ PAPER = {
     "alignment": {"samples": 15_000, "right": 5_000 / 15_000},
 }
 OPERATIONS = ("add", "make", "replace", "remove", "move")
+PATIENCE = 2_000  # paintings of the kind that is not wanted any more, one after another
+OTHER = {"right": "better", "wrong": "less trained"}
 AUGMENTED = 0.3  # of the strokes change, swap or remove, where nothing else is asked for
 
 
@@ -60,10 +63,17 @@ def _multi_turn(n: int, seed: int, detours: float) -> Iterator[Trajectory]:
 
 
 def _in_proportion(source: Iterator[tuple[bool, Trajectory]], n: int, share: float) -> Iterator[Trajectory]:
-    """`n` paintings of which this share is right throughout, in the order in which they come."""
-    wanted = {True: round(n * share), False: n - round(n * share)}
+    """`n` paintings of which this share is right throughout, in the order in which they come.
+
+    Raises KitError where one of the two kinds does not come any more: from a model that never errs, or always does.
+    """
+    wanted, in_vain = {True: round(n * share), False: n - round(n * share)}, 0
     while any(wanted.values()):
         right, told = next(source)
+        in_vain = 0 if wanted[right] else in_vain + 1
+        if in_vain > PATIENCE:
+            kind = "right" if wanted[True] else "wrong"
+            raise KitError(f"of the last {PATIENCE:,} paintings none was {kind}; let a {OTHER[kind]} model paint")
         if wanted[right]:
             wanted[right] -= 1
             yield told
