@@ -22,7 +22,7 @@ demo: $(READY) ## paint three prompts step by step with the shipped weights, int
 	$(PY) -m mini_model demo
 
 test: $(READY) ## check the style of the code, then run every test
-	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m pytest
+	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m pytest -n 2 --dist loadfile
 
 lab: $(READY) ## open the lessons in JupyterLab
 	$(PY) -m jupyter lab notebooks

@@ -11,9 +11,12 @@ CELL = f"""
 import sys
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 from IPython.display import display
-import test_explorers
+import story, test_explorers
+from mini_model.show import compare, history_explorer
 for make in test_explorers.EXPLORERS:
     display(make())
+display(history_explorer(story.three_steps()))
+display(compare({{"in steps": story.three_steps(), "again": story.three_steps()}}))
 """
 
 
@@ -31,7 +34,7 @@ def opened(browser, address: str) -> Page:
     page.get_by_text("(ipykernel) | Idle").wait_for()  # a cell run before the kernel is there would be lost
     page.locator(".jp-Notebook .jp-CodeCell .jp-Editor").first.click()
     page.keyboard.press("Shift+Enter")
-    expect(page.locator(".jp-OutputArea-output [aria-live]")).to_have_count(4, timeout=PATIENCE)
+    expect(page.locator(".jp-OutputArea-output [aria-live]")).to_have_count(6, timeout=PATIENCE)
     return page
 
 
@@ -48,7 +51,8 @@ def walk(page: Page, explorer: Locator, key: str, words: str) -> None:
 
 def test_explorers_are_walked_by_keyboard_in_jupyterlab(browser, lab):
     page = opened(browser, lab)
-    judged, masked, walked, attended = (page.locator(".jp-OutputArea-output").nth(number) for number in range(4))
+    outputs = (page.locator(".jp-OutputArea-output").nth(number) for number in range(6))
+    judged, masked, walked, attended, history, compared = outputs
 
     judged.get_by_role("slider").focus()
     walk(page, judged, "ArrowRight", "2 of 3:")
@@ -72,5 +76,13 @@ def test_explorers_are_walked_by_keyboard_in_jupyterlab(browser, lab):
     page.keyboard.press("Tab")
     expect(attended.get_by_role("slider")).to_be_focused()
     walk(page, attended, "End", "3 of 3: “house”")
+
+    page.keyboard.press("Tab")
+    expect(history.get_by_role("slider")).to_be_focused()
+    walk(page, history, "ArrowRight", "Step 2 of 3")
+
+    page.keyboard.press("Tab")
+    expect(compared.get_by_role("slider")).to_be_focused()
+    walk(page, compared, "ArrowLeft", "Step 3 of 4")
     assert page.title() != "ran"
     page.close()

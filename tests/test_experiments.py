@@ -16,6 +16,7 @@ from mini_model.evaluation.results import FOLDER, Figure, read_results
 from mini_model.evaluation.statistics import score_seeds, score_tags
 from mini_model.evaluation.variants import SIZES, WITH_AUGMENTATION, Variant, further
 
+pytestmark = pytest.mark.timeout(900)  # a dozen trainings and three dozen evaluations, however short
 HOME = Path(__file__).resolve().parent.parent
 DRIVER = """
 from pathlib import Path
