@@ -37,6 +37,9 @@ train-mini: $(READY) ## train the mini weights again on this processor, stage by
 	$(TRAIN) language
 	$(TRAIN) base
 	$(TRAIN) process
+	$(PY) -m mini_model data conflict --n 500 --model out/process/model
+	$(PY) -m mini_model data alignment --n 500 --model out/process/model
+	$(TRAIN) reflect
 
 bench: $(READY) ## measure this machine, then training and painting against its peak
 	$(PY) -m mini_model bench

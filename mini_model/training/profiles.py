@@ -56,7 +56,7 @@ PROFILES: dict[str, dict[str, Profile]] = {
     },
     "reflect": {
         "smoke": Profile(steps=6, batch=4, rate=5e-4, warmup=2, ema=0.9, save_seconds=2, copies=2),
-        "cpu": Profile(steps=600, batch=24, rate=7e-4, warmup=50, copies=2),
+        "cpu": Profile(steps=320, batch=24, rate=7e-4, warmup=50, copies=2),
         "gpu": Profile(steps=4_000, batch=256, rate=5e-4, warmup=200, copies=2),
     },
     "reward": {
