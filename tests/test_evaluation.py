@@ -146,7 +146,7 @@ def test_the_readme_quotes_the_results_of_the_shipped_weights():
 
 
 def test_the_shipped_weights_say_where_they_come_from():
-    for folder, last in ((shipped.BASE, "base"), (MINI, "process")):
+    for folder, last in ((shipped.BASE, "base"), (MINI, "reflect")):
         history = json.loads((folder / "provenance.json").read_text())
         stages = [stage["stage"] for stage in history]
         # the decoder was polished before the rest was built on it, and words were gone over a second time

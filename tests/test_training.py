@@ -98,7 +98,8 @@ def test_killed_and_resumed_ends_in_the_same_bits(tmp_path, stage):
     assert whole.keys() == killed.keys() and any("optimizer" in name for name in whole)
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
     for name in ("ae.safetensors", *(["ema.safetensors"] if stage != "autoencoder" else [])):
-        paths = [tmp_path / out / "model" / name for out in ("whole", "killed")]
+        inside = Path("model", "reader" if stage == "reward" else "", name)
+        paths = [tmp_path / out / inside for out in ("whole", "killed")]
         assert paths[0].read_bytes() == paths[1].read_bytes()
     last = json.loads((tmp_path / "killed/model/provenance.json").read_text())[-1]
     assert (last["stage"], last["steps"]) == (stage, STEPS) and all(np.isfinite(list(last["losses"].values())))
@@ -217,7 +218,7 @@ def test_neighbouring_rows_of_about_one_length_go_together():
 
 def test_the_encoder_learns_to_see():
     torch.manual_seed(0)
-    stage = STAGES["vision"](MINI, None, replace(profile_of("vision", "smoke"), batch=32), 0)
+    stage = STAGES["vision"](MINI, None, replace(profile_of("vision", "smoke"), batch=32), 0, None)
     optimizer = torch.optim.AdamW(stage.model.parameters(), 2e-3)
     told = []
     for step in range(150):

@@ -31,7 +31,7 @@ REHEARSED = {
     "know": 0.18,
 }
 MIXTURE = {"multi-turn": 32_012, "conflict": 15_201, "alignment": 15_000}  # the paper's subsets and their sizes
-USUAL = Mix()
+USUAL, PLAIN = Mix(), Mix(slips=0.0)  # with made-up slips, as in stage process, or without
 
 
 def process_sample(rng: np.random.Generator, mix: Mix = USUAL) -> list[Part]:
@@ -40,11 +40,11 @@ def process_sample(rng: np.random.Generator, mix: Mix = USUAL) -> list[Part]:
     return _painting(rng, mix) if lesson == "paint" else _beside(rng, lesson, mix)
 
 
-def reflect_sample(rng: np.random.Generator, sets: Mapping[str, Sequence[Trajectory]], mix: Mix = USUAL) -> list[Part]:
+def reflect_sample(rng: np.random.Generator, sets: Mapping[str, Sequence[Trajectory]], mix: Mix = PLAIN) -> list[Part]:
     """As in stage process, but with the paper's subsets, in its proportion, in the place of made-up slips.
 
-    Multi-turn paintings are made up here, without a slip; the other subsets come from `sets`. One that is not there
-    leaves its share to those that are.
+    Multi-turn paintings are made up here by `mix`; the other subsets come from `sets`. One that is not there leaves
+    its share to those that are.
     """
     lesson = by_share(rng, SHARES)
     if lesson != "paint":
@@ -52,7 +52,7 @@ def reflect_sample(rng: np.random.Generator, sets: Mapping[str, Sequence[Traject
     subset = by_share(rng, {name: size for name, size in MIXTURE.items() if name == "multi-turn" or name in sets})
     if subset in sets:
         return parts_of(sets[subset][rng.integers(len(sets[subset]))], mix, rng)
-    return _painting(rng, replace(mix, slips=0.0))
+    return _painting(rng, mix)
 
 
 def _beside(rng: np.random.Generator, lesson: str, mix: Mix) -> list[Part]:

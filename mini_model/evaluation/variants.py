@@ -73,7 +73,7 @@ def trained(variant: Variant | None, size: Size, seed: int) -> Path:
     if (out / "model").is_dir():
         return out / "model"
     start = trained(variant.start, size, seed)
-    data = _sampled(variant, start, size, seed) if variant.sets else None
+    data = _sampled(variant, start, size, seed) if variant.stage == "reflect" else None
     steps = variant.steps(size)
     return train(variant.stage, size.profile, start, data, out, resume=True, seed=seed, steps=steps, mix=variant.mix)
 

@@ -10,7 +10,7 @@ import torch
 from mini_model import circumstances
 from mini_model.data.base import WORDS_FIRST, base_sample, shares_at
 from mini_model.data.parts import Part
-from mini_model.data.process import MIXTURE, USUAL, process_sample, reflect_sample
+from mini_model.data.process import MIXTURE, PLAIN, USUAL, process_sample, reflect_sample
 from mini_model.data.trajectories import Mix
 from mini_model.data.vocabulary import vocabulary
 from mini_model.device import pick
@@ -56,7 +56,7 @@ def train(
     resume: bool = False,
     seed: int = 0,
     steps: int | None = None,
-    mix: Mix = USUAL,
+    mix: Mix | None = None,
 ) -> Path:
     """Train one stage and return the folder of the finished model (`out`/model).
 
@@ -129,7 +129,9 @@ def _last_losses(log: Path, rows: int = 20) -> dict[str, float]:
     return {name: round(sum(found) / len(found), 5) for name, found in values.items()}
 
 
-def _autoencoder(model: Path | None, data: Path | None, profile: Profile, seed: int, mix: Mix) -> AutoencoderStage:
+def _autoencoder(
+    model: Path | None, data: Path | None, profile: Profile, seed: int, mix: Mix | None
+) -> AutoencoderStage:
     """A new autoencoder; or the one in `model`, whose decoder alone learns on."""
     sizes = read_json(model / "ae_config.json") if model else MINI_AUTOENCODER
     autoencoder = Autoencoder(AutoencoderConfig.from_dict(sizes))
@@ -138,12 +140,12 @@ def _autoencoder(model: Path | None, data: Path | None, profile: Profile, seed: 
     return AutoencoderStage(autoencoder, profile, seed, polish=model is not None)
 
 
-def _vision(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix) -> VisionStage:
+def _vision(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix | None) -> VisionStage:
     """A new model around the autoencoder in `model`, whose eyes are to be opened."""
     return VisionStage(_new(model).train(), profile, seed)
 
 
-def _base(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix) -> UnifiedStage:
+def _base(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix | None) -> UnifiedStage:
     """The model in `model`, or a new one where that folder holds an autoencoder alone."""
     whole = (model / WEIGHTS).exists()
     print(f"starting from the {'model' if whole else 'autoencoder alone'} in {model}")
@@ -151,7 +153,7 @@ def _base(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix)
     return UnifiedStage(unified.train(), profile, lambda rng, done: base_sample(rng), contact_sheet, seed)
 
 
-def _language(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix) -> UnifiedStage:
+def _language(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix | None) -> UnifiedStage:
     """The model in `model`, taught to answer, to read and to know; it cannot draw yet."""
     unified = UnifiedModel.from_pretrained(model)
 
@@ -170,29 +172,34 @@ def _new(model: Path) -> UnifiedModel:
     return unified
 
 
-def _process(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix) -> UnifiedStage:
+def _process(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix | None) -> UnifiedStage:
     """The model in `model`, taught to paint in steps."""
     unified = UnifiedModel.from_pretrained(model)
-    return UnifiedStage(unified.train(), profile, lambda rng, done: process_sample(rng, mix), contact_sheet, seed)
+    return UnifiedStage(
+        unified.train(), profile, lambda rng, done: process_sample(rng, mix or USUAL), contact_sheet, seed
+    )
 
 
-def _reflect(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix) -> UnifiedStage:
+def _reflect(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix | None) -> UnifiedStage:
     """The model in `model`, taught by the subsets in `data` what is wrong with its own work."""
     folder = data or SETS
     sets = {name: load_many(folder / name) for name in MIXTURE if (folder / name / MANY).is_file()}
-    if not sets:
+    if not sets and mix is None:
         raise KitError(f"no subset in {folder}; make one first: python -m mini_model data alignment --model {model}")
-    print(f"learning from {', '.join(f'{len(told):,} of {name}' for name, told in sets.items())}")
+    told = ", ".join(f"{len(told):,} of {name}" for name, told in sets.items())
+    print(f"learning from {told or 'made-up paintings alone'}")
     unified = UnifiedModel.from_pretrained(model)
-    return UnifiedStage(unified.train(), profile, lambda rng, done: reflect_sample(rng, sets, mix), contact_sheet, seed)
+    return UnifiedStage(
+        unified.train(), profile, lambda rng, done: reflect_sample(rng, sets, mix or PLAIN), contact_sheet, seed
+    )
 
 
-def _reward(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix) -> RewardStage:
+def _reward(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix | None) -> RewardStage:
     """The model in `model`, taught to judge its own pictures for the search baselines."""
     return RewardStage(UnifiedModel.from_pretrained(model).train(), profile, seed)
 
 
-def _preference(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix) -> PreferenceStage:
+def _preference(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix | None) -> PreferenceStage:
     """The model in `model`, tuned towards those of its own pictures that are right."""
     return PreferenceStage(UnifiedModel.from_pretrained(model).train(), profile, seed)
 
