@@ -84,7 +84,8 @@ def a_set(folder: Path) -> None:
     save_many([random_trajectory(np.random.default_rng(1), Mix())], folder)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+# stages `language` and `process` are `base` and `reflect` with other samples
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in ("language", "process")])
 def test_killed_and_resumed_ends_in_the_same_bits(tmp_path, stage):
     a_set(tmp_path / "sets/conflict")  # stage reflect learns from it
     finish(stage, tmp_path / "whole")

@@ -14,7 +14,7 @@ Each row is trained from several seeds, and an interval resamples seeds as well 
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mini_model.errors import KitError
@@ -159,9 +159,10 @@ def answer_of(row: Row, size: Size, seed: int) -> dict:
     What was not trained has no seeds of training: it paints other pictures instead.
     """
     model = trained(row.variant, size, seed)
-    settings = Settings(reward=trained(row.reward, size, seed)) if row.reward else Settings()
+    settings = Settings(steps=size.euler)
+    settings = replace(settings, reward=trained(row.reward, size, seed)) if row.reward else settings
     judges = fingerprint(settings.reward / "reader") if row.reward else ""
-    key = f"{row.bench}-{row.strategy}-{fingerprint(model)}{judges}-{size.pictures}-{size.limit}"
+    key = f"{row.bench}-{row.strategy}-{fingerprint(model)}{judges}-{size.pictures}-{size.euler}-{size.limit}"
     path = FOLDER / "answers" / f"{key}.json"
     if not path.is_file():
         evaluate(row.bench, "standard", model, row.strategy, size.limit, size.pictures, path, settings=settings)

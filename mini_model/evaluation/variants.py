@@ -32,13 +32,16 @@ class Size:
     sets: int  # self-sampled trajectories of each subset
     seeds: int  # trainings of each variant, from different random numbers
     pictures: int  # pictures of each prompt
+    euler: int  # steps from noise to picture
     limit: int | None  # prompts of a benchmark
 
 
 SIZES = {
-    "smoke": Size(MINI, "smoke", process=2, reflect=2, reward=2, sets=3, seeds=1, pictures=1, limit=6),
-    "cpu": Size(BASE, "cpu", process=800, reflect=240, reward=200, sets=600, seeds=3, pictures=4, limit=None),
-    "gpu": Size(BASE, "gpu", process=6_000, reflect=1_500, reward=2_000, sets=6_000, seeds=5, pictures=4, limit=None),
+    "smoke": Size(MINI, "smoke", process=2, reflect=2, reward=2, sets=3, seeds=1, pictures=1, euler=4, limit=6),
+    "cpu": Size(BASE, "cpu", process=800, reflect=240, reward=200, sets=600, seeds=3, pictures=4, euler=12, limit=None),
+    "gpu": Size(
+        BASE, "gpu", process=6_000, reflect=1_500, reward=2_000, sets=6_000, seeds=5, pictures=4, euler=12, limit=None
+    ),
 }
 
 

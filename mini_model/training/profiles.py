@@ -65,7 +65,7 @@ PROFILES: dict[str, dict[str, Profile]] = {
         "gpu": Profile(steps=3_000, batch=256, rate=3e-4, warmup=100, ema=0.995),
     },
     "preference": {
-        "smoke": Profile(steps=6, batch=8, rate=1e-5, warmup=2, ema=0.9, save_seconds=2),
+        "smoke": Profile(steps=6, batch=4, rate=1e-5, warmup=2, ema=0.9, save_seconds=2),
         "cpu": Profile(steps=200, batch=24, rate=1e-4, warmup=20, ema=0.98),
         "gpu": Profile(steps=2_000, batch=128, rate=5e-5, warmup=100, ema=0.995),
     },
