@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from mini_model.data.requests import loosely_joined
+from mini_model.data.requests import in_words
 from mini_model.data.scenes import HUES, MOST, NAMES, pick, shuffled, things_beside
 from mini_model.process.script import DONE, LACKS, PREFIX, approval, plan_text
 from mini_model.trajectory import Plan
 from mini_model.world.faults import lacking
-from mini_model.world.prompts import OPENINGS, Group, Request, caption, instruction_add
+from mini_model.world.prompts import Group, Request, caption, instruction_add
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import RELATIONS
 
@@ -34,7 +34,7 @@ def comparison(rng: np.random.Generator) -> tuple[str, str, str]:
     if things and request.groups[0].color and rng.random() < STRAY:
         at = int(rng.integers(len(things)))
         things[at] = replace(things[at], color=pick(rng, [hue for hue in HUES if hue != things[at].color]))
-    wish = _in_words(rng, request)
+    wish = in_words(rng, request, LOOSE)
     wish = PREFIX + wish if rng.random() < TO_PAINT else wish
     seen, lacks = _reflection(request, things).split(LACKS)
     return wish, seen + LACKS, lacks.strip()
@@ -50,7 +50,7 @@ def next_stroke(rng: np.random.Generator) -> tuple[str, str, str, bool]:
     there = _some_of(rng, goal.things)
     if rng.random() < BESIDE:
         there = [*things_beside(rng, goal, MOST - 1 - len(there)), *there]
-    wish = PREFIX + _in_words(rng, request)
+    wish = PREFIX + in_words(rng, request, LOOSE)
     reflection = _reflection(request, there) if there else ""  # a painting begins with a plan
     seen = reflection.split(LACKS)[0]
     rest = [thing for thing in goal.things if thing not in there]
@@ -59,12 +59,6 @@ def next_stroke(rng: np.random.Generator) -> tuple[str, str, str, bool]:
         after = Scene((*there, rest[0]))
         then = plan_text(Plan(instruction=instruction_add(rest[0]), description=caption(after)))
     return wish, seen, f"{reflection.removeprefix(seen)} {then}".strip(), bool(rest)
-
-
-def _in_words(rng: np.random.Generator, request: Request) -> str:
-    """The request as a prompt, its things joined any way in some of the cases."""
-    wish = request.sentence(pick(rng, list(OPENINGS)))
-    return loosely_joined(rng, wish) if rng.random() < LOOSE else wish
 
 
 def _reflection(request: Request, there: Sequence[Thing]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from mini_model.data.base import base_sample
 from mini_model.data.parts import Part
 from mini_model.data.scenes import by_share
+from mini_model.data.subsets import PAPER
 from mini_model.data.trajectories import Mix, on_a_found_page, parts_of, random_trajectory, told_of
 from mini_model.trajectory import Trajectory
 
@@ -30,7 +31,7 @@ REHEARSED = {
     "choose": 0.31,
     "know": 0.18,
 }
-MIXTURE = {"multi-turn": 32_012, "conflict": 15_201, "alignment": 15_000}  # the paper's subsets and their sizes
+MIXTURE = {name: facts["samples"] for name, facts in PAPER.items()}  # the paper's subsets and their sizes
 USUAL, PLAIN = Mix(), Mix(slips=0.0)  # with made-up slips, as in stage process, or without
 
 

@@ -10,7 +10,7 @@ import re
 import numpy as np
 
 from mini_model.data.scenes import GROUNDS, HUES, NAMES, by_share, pick, shuffled
-from mini_model.world.prompts import Group, Request
+from mini_model.world.prompts import OPENINGS, Group, Request
 from mini_model.world.things import RELATIONS
 
 # kind of request -> share of the requests
@@ -70,6 +70,12 @@ def _counts(rng: np.random.Generator, kind: str) -> list[int]:
 def _group(rng: np.random.Generator, colored: bool, name: str, count: int) -> Group:
     size = "small" if rng.random() < SMALL else None
     return Group(name, count, pick(rng, HUES) if colored else None, size)
+
+
+def in_words(rng: np.random.Generator, request: Request, loose: float) -> str:
+    """The request as a prompt; `loose` is how often its things are joined any way."""
+    prompt = request.sentence(pick(rng, list(OPENINGS)))
+    return loosely_joined(rng, prompt) if rng.random() < loose else prompt
 
 
 def loosely_joined(rng: np.random.Generator, prompt: str) -> str:

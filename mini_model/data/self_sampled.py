@@ -21,13 +21,12 @@ from mini_model.data.trajectories import REQUESTS, Mix, picture_of, random_traje
 from mini_model.model.attention import Cache
 from mini_model.model.unified import UnifiedModel
 from mini_model.process.easel import Easel, Settings
-from mini_model.process.judges import SURE
+from mini_model.process.judges import compared
 from mini_model.process.painter import Event, Studio
-from mini_model.process.script import DONE, Said, approval, complaint, turns
+from mini_model.process.script import DONE, Said, approval, complaint, drawn
 from mini_model.process.story import NOT_LOOKED, Story
 from mini_model.trajectory import Plan, Step, Trajectory
-from mini_model.world.faults import Fault, astray, completed, conflicts, lacking
-from mini_model.world.judge import see
+from mini_model.world.faults import Fault, completed, conflicts, lacking
 from mini_model.world.prompts import OPENINGS, Request, caption
 from mini_model.world.reading import read_scene
 from mini_model.world.scene import Scene
@@ -67,8 +66,8 @@ def alignment(model: UnifiedModel, seed: int) -> Iterator[tuple[bool, Trajectory
         begun = [_cut(told, k) for told, k in zip(whole, at, strict=True)]
         drawn = _redrawn(easel, begun, seeds=rng.integers(1 << 30, size=AT_ONCE).tolist())
         for told, k, picture in zip(whole, at, drawn, strict=True):
-            step, seen = told.steps[k], see(np.asarray(picture), sure=SURE)
-            faults = astray(read_scene(step.plan.description), seen)
+            step = told.steps[k]
+            seen, faults = compared(step.plan, picture)
             if len(faults) < 2:
                 judged = _judged(step, picture, seen, faults)
                 yield not faults, told.model_copy(update={"steps": [*told.steps[:k], judged, *told.steps[k + 1 :]]})
@@ -77,9 +76,9 @@ def alignment(model: UnifiedModel, seed: int) -> Iterator[tuple[bool, Trajectory
 def _redrawn(easel: Easel, begun: Sequence[Trajectory], seeds: Sequence[int]) -> list[Image.Image]:
     """The last picture of each painting, drawn anew by the model from all that stands before it."""
     stories = [Story(told.prompt, seed) for told, seed in zip(begun, seeds, strict=True)]
-    drawn = [[turn for turn in turns(told) if turn[1] is not None] for told in begun]
-    before = [easel.so_far(story.prompt, told[:-1]) for story, told in zip(stories, drawn, strict=True)]
-    return easel.drawn_from(before, [told[-1][0] for told in drawn], stories, easel.settings.process)
+    told = [drawn(one) for one in begun]
+    before = [easel.so_far(story.prompt, so_far) for story, (*so_far, _) in zip(stories, told, strict=True)]
+    return easel.drawn_from(before, [text for *_, (text, _) in told], stories, easel.settings.process)
 
 
 def _judged(step: Step, picture: Image.Image, seen: Scene, faults: list[Fault]) -> Step:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from mini_model.data.edits import change
 from mini_model.data.parts import Draw, Have, Look, Part, Picture, Words
-from mini_model.data.requests import loosely_joined, random_request
+from mini_model.data.requests import in_words, random_request
 from mini_model.data.scenes import HUES, MOST, NAMES, pick, random_nudge, random_thing, things_beside
 from mini_model.process.script import DONE, LACKS, PREFIX, approval, complaint, plan_text, turns
 from mini_model.trajectory import Plan, Reflection, Step, Trajectory
@@ -87,8 +87,7 @@ def on_a_found_page(rng: np.random.Generator, mix: Mix) -> tuple[Trajectory, int
 def _asked_for(rng: np.random.Generator, mix: Mix) -> tuple[Request, str]:
     """A request and its prompt, whose things are joined any way in some of the cases."""
     request = random_request(rng, shares=REQUESTS)
-    prompt = request.sentence(pick(rng, list(OPENINGS)))
-    return request, loosely_joined(rng, prompt) if rng.random() < mix.loose else prompt
+    return request, in_words(rng, request, mix.loose)
 
 
 def _walk(

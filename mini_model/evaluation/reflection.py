@@ -29,11 +29,8 @@ from mini_model.evaluation.run import BATCH, MINI, load_here
 from mini_model.evaluation.statistics import Score, score_within
 from mini_model.model.unified import UnifiedModel
 from mini_model.process import Settings, paint_many
-from mini_model.process.judges import SURE
-from mini_model.trajectory import Reflection, Trajectory
-from mini_model.world.faults import astray
-from mini_model.world.judge import see
-from mini_model.world.reading import read_scene
+from mini_model.process.judges import compared
+from mini_model.trajectory import Plan, Reflection, Trajectory
 
 FILE = FOLDER / "reflection.json"
 AWAY = 7_927  # keeps these random numbers apart from those of training
@@ -53,22 +50,20 @@ class Look:
 
 def looks(trajectory: Trajectory) -> list[list[Look]]:
     """For each plan of a painting, its draft and its refinements in order, each as the model looked at it."""
-    plans: list[list[tuple[Image.Image, Reflection | None]]] = []
-    description = []
+    plans: list[tuple[Plan, list[tuple[Image.Image, Reflection | None]]]] = []
     for step in trajectory.steps:
         if step.plan.instruction:
-            plans.append([(step.draft, step.reflection)])
-            description.append(step.plan.description)
+            plans.append((step.plan, [(step.draft, step.reflection)]))
         elif plans:  # it goes on mending: what it says of the refinement before stands here
-            plans[-1][-1] = (plans[-1][-1][0], step.reflection)
+            told = plans[-1][1]
+            told[-1] = (told[-1][0], step.reflection)
         if step.refinement is not None and plans:
-            plans[-1].append((step.refinement, step.after))
-    return [_looked(words, told) for words, told in zip(description, plans, strict=True)]
+            plans[-1][1].append((step.refinement, step.after))
+    return [_looked(plan, told) for plan, told in plans]
 
 
-def _looked(description: str, told: Sequence[tuple[Image.Image, Reflection | None]]) -> list[Look]:
-    planned = read_scene(description)
-    right = [not astray(planned, see(np.asarray(picture), sure=SURE)) for picture, _ in told]
+def _looked(plan: Plan, told: Sequence[tuple[Image.Image, Reflection | None]]) -> list[Look]:
+    right = [not compared(plan, picture)[1] for picture, _ in told]
     return [
         Look(right[i], bool(said and said.verdict == "wrong"), right[i + 1] if i + 1 < len(told) else None, i)
         for i, (_, said) in enumerate(told)

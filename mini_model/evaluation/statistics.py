@@ -39,17 +39,12 @@ def score_tags(shares: Shares, seed: int = 0) -> tuple[Score, dict[str, Score]]:
     Every tag keeps its number of prompts when they are drawn anew. Where all prompts of a tag agree, its interval has
     no width: the bootstrap cannot imagine what it has never seen.
     """
-    if not shares or not all(len(values) for values in shares.values()):
-        raise KitError("there is nothing to score: every tag needs at least one painted prompt")
-    rng = np.random.default_rng(seed)
-    again = {tag: resampled_means(np.asarray(values, float), rng) for tag, values in shares.items()}
-    by_tag = {tag: Score(float(np.mean(values)), interval(again[tag]), len(values)) for tag, values in shares.items()}
-    overall = float(np.mean([score.score for score in by_tag.values()]))
-    spread = np.mean(list(again.values()), axis=0)
-    return Score(overall, interval(spread), sum(score.n for score in by_tag.values())), by_tag
+    return score_seeds([shares], seed)
 
 
-def resampled_means(values: Float[ndarray, "prompts"], rng: np.random.Generator) -> Float[ndarray, "draws"]:
+def resampled_means(
+    values: Float[ndarray, "prompts *seeds"], rng: np.random.Generator
+) -> Float[ndarray, "draws *seeds"]:
     """The mean of as many prompts drawn with replacement, many times over."""
     return values[rng.integers(0, len(values), (DRAWS, len(values)))].mean(1)
 
@@ -79,17 +74,15 @@ def score_seeds(seeds: Sequence[Shares], seed: int = 0) -> tuple[Score, dict[str
 
     A recipe may be lucky with its seed as it may be with its prompts; the interval holds both.
     """
-    if not seeds or not all(seeds):
-        raise KitError("there is nothing to score: every seed needs at least one painted prompt")
+    if not seeds or not all(shares and all(map(len, shares.values())) for shares in seeds):
+        raise KitError("there is nothing to score: every tag needs at least one painted prompt")
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, len(seeds), (DRAWS, len(seeds)))  # which trainings are drawn
     again, by_tag = {}, {}
     for tag in seeds[0]:
-        values = np.array([shares[tag] for shares in seeds], float)  # trainings x prompts
-        prompts = rng.integers(0, values.shape[1], (DRAWS, values.shape[1]))
-        means = values.T[prompts].mean(1)  # draws x trainings
-        again[tag] = np.take_along_axis(means, chosen, 1).mean(1)
-        by_tag[tag] = Score(float(values.mean()), interval(again[tag]), values.shape[1])
+        values = np.array([shares[tag] for shares in seeds], float).T  # prompts x trainings
+        again[tag] = np.take_along_axis(resampled_means(values, rng), chosen, 1).mean(1)
+        by_tag[tag] = Score(float(values.mean()), interval(again[tag]), len(values))
     overall = float(np.mean([score.score for score in by_tag.values()]))
     whole = Score(overall, interval(np.mean(list(again.values()), axis=0)), sum(score.n for score in by_tag.values()))
     return whole, by_tag

@@ -7,10 +7,12 @@ A run that was killed goes on where it was.
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mini_model.data import subsets
+from mini_model.data.process import PLAIN
 from mini_model.data.trajectories import Mix
 from mini_model.evaluation.run import MINI, fingerprint
 from mini_model.training.run import PROVENANCE, train
@@ -90,8 +92,7 @@ def _sampled(variant: Variant, start: Path, size: Size, seed: int) -> Path:
     chosen = FOLDER / f"sets-{variant.key(size, seed)}"  # stage `reflect` takes all that it finds in a folder
     chosen.mkdir(parents=True, exist_ok=True)
     for name in variant.sets:
-        if not (chosen / name).exists():
-            (chosen / name).symlink_to((folder / name).resolve())
+        shutil.copytree(folder / name, chosen / name, dirs_exist_ok=True)
     return chosen
 
 
@@ -102,8 +103,8 @@ def seconds_of(variant: Variant | None, size: Size, seed: int) -> float:
     return float(whole - before)
 
 
-PLAIN = Mix(slips=0.0)  # multi-turn paintings without any criticism
-ADDITIVE = replace(PLAIN, detours=0.0)  # the same, strokes that add alone
+# multi-turn paintings without any criticism: strokes that add alone, and some that do more
+ADDITIVE = replace(PLAIN, detours=0.0)
 AUGMENTED = replace(PLAIN, detours=subsets.AUGMENTED)
 BOTH = ("conflict", "alignment")
 

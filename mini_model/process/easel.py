@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import torch
@@ -13,11 +14,20 @@ from torch import Tensor
 from mini_model.model.attention import Cache
 from mini_model.model.checkpoint import marks_of
 from mini_model.model.flow import Guidance
-from mini_model.model.generate import Choose, clean_segment, decode_tokens, draw, encode_pictures, feed, seen_segment
+from mini_model.model.generate import (
+    Choose,
+    clean_segment,
+    decode_tokens,
+    draw,
+    encode_pictures,
+    feed,
+    seen_segment,
+    write,
+)
 from mini_model.model.pictures import to_picture, to_pixels
 from mini_model.model.sequence import Sample, Text, segment_length
 from mini_model.model.unified import UnifiedModel
-from mini_model.model.words import ids_of
+from mini_model.model.words import ids_of, text_of
 from mini_model.process.script import PREFIX
 from mini_model.process.story import Story
 
@@ -99,6 +109,21 @@ class Easel:
         for story, sample in zip(stories, samples, strict=True):
             story.spend(1, sum(map(segment_length, sample)))
 
+    def write(
+        self, cache: Cache, stories: Sequence[Story], begun: Sequence[Sequence[int]] = ()
+    ) -> tuple[list[str], list[int]]:
+        """What each row writes from the ids on that it must begin with, and the token that it sets after the end."""
+        choose = self.chooser([story.dice(WORDS) for story in stories])
+        wrote = write(self.model, cache, self.marks, self.settings.words, choose, begun)
+        for story, ids, given in zip_longest(stories, wrote.ids, begun, fillvalue=()):
+            passes = len(ids) + 2
+            story.spend(passes, passes, text_tokens=passes - len(given))
+        return [text_of(self.model.tokenizer, ids) for ids in wrote.ids], wrote.then
+
+    def decoded(self, tokens: Float[Tensor, "B n C"]) -> Float[Tensor, "B 3 H W"]:
+        """Latents as pixels from -1 to 1."""
+        return decode_tokens(self.model, tokens, self.grid).clamp(-1, 1)
+
     def pictures(
         self, contexts: Sequence[Cache], stories: Sequence[Story], guidance: Guidance
     ) -> tuple[list[Image.Image], list[list[Image.Image]]]:
@@ -133,4 +158,4 @@ class Easel:
         prompts = [story.prompt for story in stories]
         drawn = self.drawn_from([[]] * len(stories), prompts, stories, self.settings.direct)
         for story, picture in zip(stories, drawn, strict=True):
-            story.last, story.pictures = picture, 1
+            story.end(picture)

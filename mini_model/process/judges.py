@@ -14,14 +14,13 @@ An outside model behind a network address is in `endpoint.py`.
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from PIL import Image
 
 from mini_model.errors import KitError
-from mini_model.model.generate import write
-from mini_model.model.words import text_of
-from mini_model.process.easel import WORDS, Easel
+from mini_model.process.easel import Easel
 from mini_model.process.script import complaint, read, seen_right, verdict_alone
 from mini_model.process.story import NOT_LOOKED, Story
-from mini_model.trajectory import Reflection
+from mini_model.trajectory import Plan, Reflection
 from mini_model.world.faults import Fault, astray
 from mini_model.world.judge import see
 from mini_model.world.prompts import caption
@@ -34,13 +33,13 @@ SURE = 0.9  # a thing that the exact judge is less sure of counts as not drawn; 
 
 def exact(stories: Sequence[Story]) -> list[Reflection]:
     """What the pixels say: is each last picture what its plan describes?"""
-    return [_reflection(*compared(story)) for story in stories]
+    return [_reflection(*compared(story.plan, story.last)) for story in stories]
 
 
-def compared(story: Story) -> tuple[Scene, list[Fault]]:
-    """What is in a story's last picture, and how that differs from its plan."""
-    seen = see(np.asarray(story.last), sure=SURE)
-    return seen, astray(read_scene(story.plan.description), seen)
+def compared(plan: Plan, picture: Image.Image) -> tuple[Scene, list[Fault]]:
+    """What is in a picture, and how that differs from the plan it was drawn by."""
+    seen = see(np.asarray(picture), sure=SURE)
+    return seen, astray(read_scene(plan.description), seen)
 
 
 def _reflection(seen: Scene, faults: list[Fault]) -> Reflection:
@@ -64,12 +63,8 @@ class Own:
         """Each story is read anew from its beginning, which costs more than going on from a memory."""
         easel, cache = self.easel, self.easel.memory(len(stories))
         easel.feed(cache, [easel.so_far(story.prompt, story.drawn()) for story in stories], stories)
-        dice = easel.chooser([story.dice(WORDS) for story in stories])
-        wrote = write(easel.model, cache, easel.marks, easel.settings.words, dice)
-        for story, ids in zip(stories, wrote.ids, strict=True):
-            story.spend(len(ids) + 2, len(ids) + 2, text_tokens=len(ids) + 2)
-        said = [read(text_of(easel.model.tokenizer, ids)).reflection for ids in wrote.ids]
-        return [reflection or NOT_LOOKED for reflection in said]
+        texts, _ = easel.write(cache, stories)
+        return [read(text).reflection or NOT_LOOKED for text in texts]
 
 
 class Shuffled:

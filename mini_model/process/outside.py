@@ -31,8 +31,7 @@ def planned(easel: Easel, stories: Sequence[Story]) -> None:
         live = [stories[i] for i in at_work]
         drawn = edited(easel, live, [plans[i][turn].instruction for i in at_work])
         for i, story, picture in zip(at_work, live, drawn, strict=True):
-            story.steps.append(Step(plan=plans[i][turn], draft=picture, reflection=NOT_LOOKED))
-            story.last, story.pictures = picture, story.pictures + 1
+            story.draw(Said(None, plans[i][turn], done=False), picture)
 
 
 def _strokes(story: Story) -> list[Plan]:

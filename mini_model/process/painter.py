@@ -13,13 +13,12 @@ import torch
 from PIL import Image
 
 from mini_model.model.attention import Cache
-from mini_model.model.generate import write
 from mini_model.model.sequence import Sample
 from mini_model.model.unified import UnifiedModel
-from mini_model.model.words import ids_of, text_of
-from mini_model.process.easel import WORDS, Easel, Settings
+from mini_model.model.words import ids_of
+from mini_model.process.easel import Easel, Settings
 from mini_model.process.judges import Judge
-from mini_model.process.script import Said, read, turns, words_of
+from mini_model.process.script import Said, drawn, read, turns, words_of
 from mini_model.process.story import Story, finish
 from mini_model.trajectory import Plan, Trajectory
 
@@ -78,24 +77,17 @@ class Studio(Easel):
     def _opening(self, story: Story, start: Trajectory | None) -> tuple[Sample, str]:
         """The prompt and what a resumed trajectory holds, as segments; and words already said but not yet drawn."""
         told = turns(start) if start else []
-        sample = self.so_far(story.prompt, [turn for turn in told if turn[1] is not None])
+        sample = self.so_far(story.prompt, drawn(start) if start else [])
         last = told[-1][0] if told and told[-1][1] is None else ""
         return sample, last if _is_whole(last) else ""
 
     def _speak(self, cache: Cache, stories: list[Story], begun: list[str]) -> tuple[list[str], list[bool]]:
         """What each row says next, from words that are put into its mouth on, and whether it wants to draw then."""
-        marks, words = self.marks, self.model.tokenizer
-        ids = [ids_of(words, text) + [marks.text_end] * _is_whole(text) if text else [] for text in begun]
-        choose = self.chooser([story.dice(WORDS) for story in stories])
-        wrote = write(self.model, cache, marks, self.settings.words, choose, begun=ids)
-        for story, wrote_here, given in zip(stories, wrote.ids, ids, strict=True):
-            passes = len(wrote_here) + 2
-            story.spend(passes, passes, text_tokens=passes - len(given))
-        wants = [then == marks.picture_start for then in wrote.then]
-        return (
-            [text_of(words, wrote_here) for wrote_here in wrote.ids],
-            [want or _is_whole(text) for want, text in zip(wants, begun, strict=True)],
-        )
+        whole, words = list(map(_is_whole, begun)), self.model.tokenizer
+        ends = [[self.marks.text_end] * one for one in whole]
+        ids = [[*ids_of(words, text), *end] for text, end in zip(begun, ends, strict=True)]
+        texts, then = self.write(cache, stories, ids)
+        return texts, [end == self.marks.picture_start or one for end, one in zip(then, whole, strict=True)]
 
     def _draw(
         self, cache: Cache, without: Cache, stories: list[Story], said: list[Said], rows: list[int]

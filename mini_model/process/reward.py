@@ -64,10 +64,10 @@ class RewardModel(nn.Module):
 
 
 @lru_cache(maxsize=1)
-def load_reward(folder: Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> RewardModel:
+def load_reward(folder: Path) -> RewardModel:
     """A reward model from its folder, ready to judge; raises KitError where it is not one."""
     if not (folder / HEAD).is_file():
         raise KitError(f"no reward model at {folder}; train one first: python -m mini_model train reward")
     reward = RewardModel(load(folder / MODEL))
     reward.head.load_state_dict(read_tensors(folder / HEAD))
-    return reward.to(device, dtype).eval()
+    return reward.eval()

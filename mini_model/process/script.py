@@ -15,6 +15,8 @@ Tags and prefix follow the paper (its figure 2 and 4); the sentences are this ki
 import re
 from dataclasses import dataclass
 
+from PIL import Image
+
 from mini_model.trajectory import Plan, Reflection, Trajectory
 
 PREFIX = "please create the image step by step: "
@@ -99,6 +101,11 @@ def turns(trajectory: Trajectory) -> list[tuple[str, object]]:
             said = words_of(step.reflection)
     closing = f"{said} {trajectory.closing}".strip()
     return [*spoken, (closing, None)] if closing else spoken
+
+
+def drawn(trajectory: Trajectory) -> list[tuple[str, Image.Image]]:
+    """The turns that end in a picture: all that stands in the sequence before the model speaks next."""
+    return [(text, picture) for text, picture in turns(trajectory) if picture is not None]
 
 
 def words_of(reflection: Reflection) -> str:

@@ -10,15 +10,16 @@ steps for it; here a path that is given up costs no further steps, and the rewar
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from mini_model.model.attention import Cache
 from mini_model.model.flow import schedule
-from mini_model.model.generate import Canvas, decode_tokens, guided_velocity, places_of
+from mini_model.model.generate import guided_velocity, places_of
 from mini_model.model.pictures import to_picture
 from mini_model.process.easel import NOISE, Easel
 from mini_model.process.reward import RewardModel, load_reward
@@ -28,15 +29,6 @@ from mini_model.world.reading import read_request
 
 PATHS = 20  # PARM's N
 CLEAR, HOPELESS = 0.5, 0.5  # judged from this clearness on; given up below this hope
-
-
-@dataclass
-class Paths:
-    """The paths that are still walked, and where each of them stands."""
-
-    x: Float[Tensor, "paths n C"]
-    judged: Tensor  # whether a path was found clear, and hopeful
-    story: Story
 
 
 def best_of_n(easel: Easel, stories: Sequence[Story]) -> None:
@@ -56,17 +48,17 @@ def parm(easel: Easel, stories: Sequence[Story]) -> None:
 def oracle(easel: Easel, stories: Sequence[Story]) -> None:
     """All paths to their end; the exact judge takes the first right one, or the first."""
     for story in stories:
-        pictures = [to_picture(one) for one in _pixels(easel, _walked(easel, story, None))]
+        pictures = [to_picture(one) for one in easel.decoded(_walked(easel, story, None))]
         spec = story.spec or read_request(story.prompt).spec("search")
         right = [judge(spec, np.asarray(picture)).correct for picture in pictures]
-        story.last, story.pictures = pictures[right.index(True) if any(right) else 0], 1
+        story.end(pictures[right.index(True) if any(right) else 0])
 
 
 def _choose(easel: Easel, story: Story, ends: Float[Tensor, "paths n C"], reward: RewardModel) -> None:
-    pixels = _pixels(easel, ends)
+    pixels = easel.decoded(ends)
     story.spend(len(pixels), len(pixels) * _looked_at(easel, story))
     best = int(reward.chances(pixels, story.prompt)["right"].argmax())
-    story.last, story.pictures = to_picture(pixels[best]), 1
+    story.end(to_picture(pixels[best]))
 
 
 @torch.no_grad()
@@ -74,47 +66,45 @@ def _walked(easel: Easel, story: Story, reward: RewardModel | None) -> Float[Ten
     """From noise to the ends of the paths that were not given up; with a reward model, it looks at every step."""
     settings, count = easel.settings, math.prod(easel.grid)
     noise = torch.randn(PATHS, count, easel.model.config.patch_channels, generator=story.dice(NOISE))
-    paths = Paths(noise.to(easel.model.device), torch.zeros(PATHS, dtype=torch.bool), story)
+    x, undecided = noise.to(easel.model.device), torch.ones(PATHS, dtype=torch.bool)
     once = easel.memory(1)
     easel.feed(once, [[easel.text(story.prompt)]], [story])
-    canvases: dict[int, Canvas] = {}
-    times = schedule(settings.steps, settings.shift).tolist()
-    for number, (now, then) in enumerate(zip(times, times[1:], strict=False)):
-        rows = len(paths.x)
-        contexts = [once.rows(torch.zeros(rows, dtype=torch.long)), easel.memory(rows)]
-        v = guided_velocity(
-            easel.model, contexts, paths.x, places_of(easel.model, easel.grid), now, easel.marks,
-            settings.direct, canvases,
-        )  # fmt: skip
-        story.spend(2 * rows, 2 * rows * (count + 2), denoising=rows)
-        ahead, paths.x = paths.x - v * now, paths.x - v * (now - then)
-        if reward and number < settings.steps - 1 and _give_up(easel, paths, ahead, reward):
-            canvases.clear()
-    return paths.x
+    contexts, canvases = _side_by_side(easel, once, PATHS), {}
+    at, times = places_of(easel.model, easel.grid), schedule(settings.steps, settings.shift).tolist()
+    for now, then in pairwise(times):
+        v = guided_velocity(easel.model, contexts, x, at, now, easel.marks, settings.direct, canvases)
+        story.spend(2 * len(x), 2 * len(x) * (count + 2), denoising=len(x))
+        ahead, x = x - v * now, x - v * (now - then)  # `ahead`: where each path would end in one straight step
+        if reward and then > 0 and undecided.any():
+            keep = _hopeful(easel, story, ahead, undecided, reward)
+            if not keep.all():
+                x, undecided = x[keep], undecided[keep]
+                contexts, canvases = _side_by_side(easel, once, len(x)), {}
+    return x
 
 
-def _give_up(easel: Easel, paths: Paths, ahead: Float[Tensor, "paths n C"], reward: RewardModel) -> bool:
-    """Judge the paths that have become clear, drop those without hope, and say whether any was dropped.
+def _side_by_side(easel: Easel, once: Cache, paths: int) -> list[Cache]:
+    """The same words for every path, and none, for guidance."""
+    return [once.rows(torch.zeros(paths, dtype=torch.long)), easel.memory(paths)]
 
-    `ahead` is where each path would end in one straight step. The most hopeful path is always kept.
+
+def _hopeful(
+    easel: Easel, story: Story, ahead: Float[Tensor, "paths n C"], undecided: Bool[Tensor, "paths"], reward: RewardModel
+) -> Bool[Tensor, "paths"]:
+    """Which paths to keep: all but those that have become clear and are without hope. What is clear is decided.
+
+    The most hopeful path is always kept.
     """
-    waiting = (~paths.judged).nonzero().flatten()
-    if not len(waiting):
-        return False
-    paths.story.spend(len(waiting), len(waiting) * _looked_at(easel, paths.story))
-    found = reward.chances(_pixels(easel, ahead[waiting]), paths.story.prompt)
+    asked = undecided.nonzero().flatten()
+    story.spend(len(asked), len(asked) * _looked_at(easel, story))
+    found = reward.chances(easel.decoded(ahead[asked]), story.prompt)
     clear, hope = found["clear"] > CLEAR, found["hope"]
-    keep = torch.ones(len(paths.x), dtype=torch.bool)
-    keep[waiting[clear & (hope < HOPELESS)]] = False
+    keep = torch.ones(len(ahead), dtype=torch.bool)
+    keep[asked[clear & (hope < HOPELESS)]] = False
     if not keep.any():
-        keep[waiting[int(hope.argmax())]] = True
-    paths.judged[waiting[clear]] = True
-    paths.x, paths.judged = paths.x[keep], paths.judged[keep]
-    return not bool(keep.all())
-
-
-def _pixels(easel: Easel, tokens: Float[Tensor, "paths n C"]) -> Float[Tensor, "paths 3 H W"]:
-    return decode_tokens(easel.model, tokens, easel.grid).clamp(-1, 1)
+        keep[asked[int(hope.argmax())]] = True
+    undecided[asked[clear]] = False
+    return keep
 
 
 def _looked_at(easel: Easel, story: Story) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from PIL import Image
 
-from mini_model.process.script import Said, read, turns
+from mini_model.process.script import Said, drawn, read
 from mini_model.trajectory import Cost, Plan, Reflection, Step, Trajectory
 
 NOT_LOOKED = Reflection(verdict="none")
@@ -33,8 +33,8 @@ class Story:
         """Go on from a trajectory, perhaps an edited one, after its last picture."""
         story = cls(start.prompt, seed, start.spec, start.strategy)
         story.steps = [step.model_copy(deep=False) for step in start.steps]
-        drawn = [picture for _, picture in turns(start) if picture is not None]
-        story.pictures, story.last = len(drawn), drawn[-1] if drawn else None
+        told = drawn(start)
+        story.pictures, story.last = len(told), told[-1][1] if told else None
         return story
 
     def dice(self, purpose: int) -> torch.Generator:
@@ -48,8 +48,7 @@ class Story:
 
     def drawn(self) -> list[tuple[str, Image.Image]]:
         """What was said before each picture, and the picture: all that stands in the sequence so far."""
-        told = turns(Trajectory(prompt=self.prompt, steps=self.steps, final=self.last)) if self.steps else []
-        return [turn for turn in told if turn[1] is not None]
+        return drawn(Trajectory(prompt=self.prompt, steps=self.steps, final=self.last)) if self.steps else []
 
     def reflect(self, said: Said) -> None:
         """What the model says belongs to the picture it has just looked at."""
@@ -74,6 +73,10 @@ class Story:
             again = Step(plan=Plan(), draft=step.refinement, reflection=said.reflection, refinement=picture)
             self.steps.append(again)
         return "refinement"
+
+    def end(self, picture: Image.Image) -> None:
+        """The one picture of a story that has no steps."""
+        self.last, self.pictures = picture, 1
 
     def may_draw(self, said: Said) -> bool:
         """Whether the words name something to draw: a plan, or a refinement of a picture that is there."""

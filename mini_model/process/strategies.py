@@ -18,16 +18,15 @@ The first seven ask for a base model, the last four for one that was trained to 
 from collections.abc import Callable, Sequence
 
 from mini_model.errors import KitError
-from mini_model.model.generate import write
 from mini_model.model.unified import UnifiedModel
-from mini_model.model.words import text_of
-from mini_model.process.easel import WORDS, Easel, Settings
+from mini_model.process.easel import Easel, Settings
 from mini_model.process.judges import Own, Shuffled, exact, unmoved
 from mini_model.process.outside import inspected, planned
 from mini_model.process.painter import Studio
+from mini_model.process.script import Said
 from mini_model.process.search import best_of_n, oracle, parm
-from mini_model.process.story import NOT_LOOKED, Story
-from mini_model.trajectory import Plan, Step, Trajectory
+from mini_model.process.story import Story
+from mini_model.trajectory import Plan, Trajectory
 
 
 def paint_many(
@@ -52,15 +51,10 @@ def _reasoned(easel: Easel, stories: Sequence[Story]) -> None:
     cache = easel.memory(len(stories))
     nothing = cache.mark()
     easel.feed(cache, [[easel.text(story.prompt)] for story in stories], stories)
-    choose = easel.chooser([story.dice(WORDS) for story in stories])
-    wrote = write(easel.model, cache, easel.marks, easel.settings.words, choose)
-    for story, ids in zip(stories, wrote.ids, strict=True):
-        story.spend(len(ids) + 2, len(ids) + 2, text_tokens=len(ids) + 2)
+    texts, _ = easel.write(cache, stories)
     drawn = easel.pictures([cache, cache.at(nothing)], stories, easel.settings.direct)[0]
-    for story, ids, picture in zip(stories, wrote.ids, drawn, strict=True):
-        thought = Plan(instruction=story.prompt, description=text_of(easel.model.tokenizer, ids))
-        story.steps.append(Step(plan=thought, draft=picture, reflection=NOT_LOOKED))
-        story.last, story.pictures = picture, 1
+    for story, text, picture in zip(stories, texts, drawn, strict=True):
+        story.draw(Said(None, Plan(instruction=story.prompt, description=text), done=False), picture)
 
 
 def _process(judge: Callable | None = None) -> Callable:

@@ -31,7 +31,7 @@ from mini_model.process.easel import Easel
 from mini_model.training.assemble import gaussian, random_times
 from mini_model.training.contact import contact_sheet
 from mini_model.training.profiles import Profile
-from mini_model.training.tries import Tries, pixels, tries, verdicts
+from mini_model.training.tries import Tries, tries, verdicts
 
 EACH = 4  # tries at a prompt, among which a right and a wrong one are looked for
 BETA = 100.0  # how far the model may go from where it started; the larger, the nearer it stays
@@ -60,7 +60,7 @@ class PreferenceStage:
         self.frozen.to(self.unified.device)
         while True:
             drawn = tries(self.easel, rng, self.profile.batch // count, EACH)
-            pairs = _pairs(verdicts(drawn.requests, pixels(self.easel, drawn.ends)))
+            pairs = _pairs(verdicts(drawn.requests, self.easel.decoded(drawn.ends)))
             if pairs:
                 return self._packed(rng, drawn, pairs)
 

@@ -22,7 +22,7 @@ from mini_model.model.unified import UnifiedModel
 from mini_model.process.easel import Easel
 from mini_model.process.reward import ASKED, RewardModel
 from mini_model.training.profiles import Profile
-from mini_model.training.tries import Tries, alike, pixels, tries, verdicts
+from mini_model.training.tries import Tries, alike, tries, verdicts
 
 
 @dataclass
@@ -52,8 +52,8 @@ class RewardStage:
     def _judged(self, rng: np.random.Generator, drawn: Tries) -> Judged:
         count = len(drawn.requests)
         at = rng.integers(len(drawn.ahead) - 1, size=count)
-        half = pixels(self.easel, torch.stack([drawn.ahead[k][i] for i, k in enumerate(at)]))
-        done = pixels(self.easel, drawn.ends)
+        half = self.easel.decoded(torch.stack([drawn.ahead[k][i] for i, k in enumerate(at)]))
+        done = self.easel.decoded(drawn.ends)
         clear, right = (torch.tensor(found).float() for found in (alike(half, done), verdicts(drawn.requests, done)))
         nothing = torch.zeros(count)
         answers = torch.cat([torch.stack(rows, 1) for rows in ((clear, right, nothing), (nothing, nothing, right))])
@@ -72,7 +72,7 @@ class RewardStage:
     def sample(self) -> Image.Image:
         """Eight finished pictures, the likeliest to be right first."""
         drawn = tries(self.easel, np.random.default_rng((self.seed, 51)), 8, 1)
-        shown = pixels(self.easel, drawn.ends)
+        shown = self.easel.decoded(drawn.ends)
         return sheet(shown[self.reward(shown, drawn.prompts)[:, ASKED.index("right")].argsort(descending=True)])
 
     def save(self, out: Path) -> None:

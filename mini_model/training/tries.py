@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mini_model.data.requests import random_request
 from mini_model.model.flow import schedule
-from mini_model.model.generate import decode_tokens, draw
+from mini_model.model.generate import draw
 from mini_model.model.pictures import to_picture
 from mini_model.process.easel import Easel
 from mini_model.process.judges import SURE
@@ -49,11 +49,6 @@ def tries(easel: Easel, rng: np.random.Generator, prompts: int, each: int) -> Tr
         ahead.append(moved - (x - moved) * (then / (now - then)))
         x = moved
     return Tries(requests, ahead, x)
-
-
-def pixels(easel: Easel, tokens: Float[Tensor, "B n C"]) -> Float[Tensor, "B 3 H W"]:
-    """Latents as pictures."""
-    return decode_tokens(easel.model, tokens, easel.grid).clamp(-1, 1)
 
 
 def verdicts(requests: Sequence[Request], shown: Float[Tensor, "B 3 H W"]) -> list[bool]:
