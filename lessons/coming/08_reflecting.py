@@ -88,11 +88,11 @@ dice = np.random.default_rng(8)
 
 def slipped(step):
     planned = read_scene(step.plan.description)
-    return picture_of(slip(dice, planned, planned.things[dice.integers(len(planned.things))])[0])
+    return slip(dice, planned, planned.things[dice.integers(len(planned.things))])[0]
 
 
 def differs(step, picture):
-    """How a picture differs from its plan; what the judge is not sure of counts as not drawn."""
+    """How a picture differs from its plan; what the judge is not sure of is a thing that it cannot tell."""
     return astray(read_scene(step.plan.description), see(np.asarray(picture), sure=SURE))
 
 

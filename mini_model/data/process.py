@@ -32,7 +32,7 @@ REHEARSED = {
     "know": 0.18,
 }
 MIXTURE = {name: facts["samples"] for name, facts in PAPER.items()}  # the paper's subsets and their sizes
-USUAL, PLAIN = Mix(), Mix(slips=0.0)  # with made-up slips, as in stage process, or without
+USUAL = Mix()
 
 
 def process_sample(rng: np.random.Generator, mix: Mix = USUAL) -> list[Part]:
@@ -41,11 +41,11 @@ def process_sample(rng: np.random.Generator, mix: Mix = USUAL) -> list[Part]:
     return _painting(rng, mix) if lesson == "paint" else _beside(rng, lesson, mix)
 
 
-def reflect_sample(rng: np.random.Generator, sets: Mapping[str, Sequence[Trajectory]], mix: Mix = PLAIN) -> list[Part]:
-    """As in stage process, but with the paper's subsets, in its proportion, in the place of made-up slips.
+def reflect_sample(rng: np.random.Generator, sets: Mapping[str, Sequence[Trajectory]], mix: Mix = USUAL) -> list[Part]:
+    """As in stage process, but with the paper's subsets, in its proportion.
 
-    Multi-turn paintings are made up here by `mix`; the other subsets come from `sets`. One that is not there leaves
-    its share to those that are.
+    Multi-turn paintings are made up here by `mix`, with slips where it has them: to notice them stays a lesson. The
+    other subsets come from `sets`. One that is not there leaves its share to those that are.
     """
     lesson = by_share(rng, SHARES)
     if lesson != "paint":

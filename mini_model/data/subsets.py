@@ -14,7 +14,7 @@ from mini_model.data.self_sampled import SAMPLER, alignment, conflict
 from mini_model.data.trajectories import Mix, random_trajectory
 from mini_model.errors import KitError
 from mini_model.files import write_whole
-from mini_model.model.unified import UnifiedModel
+from mini_model.model.checkpoint import load_here
 from mini_model.trajectory import Trajectory, save_many
 
 # what the paper's table 1 says of its own: 32,012 multi-turn samples, and so many of the others that are right
@@ -40,7 +40,7 @@ def make(subset: str, n: int, seed: int, out: Path, model: Path | None = None, d
         found = _multi_turn(n, seed, detours)
     else:
         source = {"conflict": conflict, "alignment": alignment}[subset]
-        found = _in_proportion(source(UnifiedModel.from_pretrained(model), seed), n, PAPER[subset]["right"])
+        found = _in_proportion(source(load_here(model), seed), n, PAPER[subset]["right"])
     save_many(tally.watch(found, n), out)
     facts = {
         "subset": subset,

@@ -16,6 +16,7 @@ from mini_model.data.edits import change
 from mini_model.data.parts import Draw, Have, Look, Part, Picture, Words
 from mini_model.data.requests import in_words, random_request
 from mini_model.data.scenes import HUES, MOST, NAMES, pick, random_nudge, random_thing, things_beside
+from mini_model.data.smears import smeared
 from mini_model.process.script import DONE, LACKS, PREFIX, approval, complaint, plan_text, turns
 from mini_model.trajectory import Plan, Reflection, Step, Trajectory
 from mini_model.world.facts import FACTS, held_out
@@ -39,6 +40,7 @@ REQUESTS = {
     "count and two": 0.05,
 }
 SLIPS = ("color", "name", "place", "missing", "extra", "lost")
+SMEARED = 0.3  # of the wrong drafts hold a thing that cannot be told; the rest are sharp, and something else
 
 
 @dataclass(frozen=True)
@@ -143,15 +145,17 @@ def _step(rng: np.random.Generator, mix: Mix, instruction: str, after: Scene, th
     plan = Plan(instruction=instruction, description=caption(after))
     if rng.random() >= mix.slips or thing not in after.things:
         return Step(plan=plan, draft=picture_of(after), reflection=right)
-    wrong, refine = slip(rng, after, thing)
-    seen = complaint(caption(wrong), refine)
-    return Step(plan=plan, draft=picture_of(wrong), reflection=seen, refinement=picture_of(after), after=right)
+    draft, wrong = slip(rng, after, thing)
+    seen = complaint(caption(wrong), astray(after, wrong)[0].mend)
+    return Step(plan=plan, draft=draft, reflection=seen, refinement=picture_of(after), after=right)
 
 
-def slip(rng: np.random.Generator, after: Scene, thing: Thing) -> tuple[Scene, str]:
-    """A wrong draft of `after`, in which `thing` was to be brought in, and the instruction that mends it."""
+def slip(rng: np.random.Generator, after: Scene, thing: Thing) -> tuple[Image.Image, Scene]:
+    """A wrong draft of `after`, in which `thing` was to be brought in, and what is to be seen in it."""
+    if rng.random() < SMEARED and (blot := smeared(rng, after, thing)):
+        return blot
     wrong = _slipped(rng, after, thing)
-    return wrong, astray(after, wrong)[0].mend
+    return picture_of(wrong), wrong
 
 
 def _slipped(rng: np.random.Generator, after: Scene, thing: Thing) -> Scene:

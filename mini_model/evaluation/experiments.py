@@ -11,12 +11,16 @@ control   the process model without reflection, with its own, with another pictu
 Each row is trained from several seeds, and an interval resamples seeds as well as prompts.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock
+
+from mini_model import circumstances
 from mini_model.errors import KitError
 from mini_model.evaluation.results import FOLDER as RESULTS
 from mini_model.evaluation.results import Figure, write_results
@@ -35,6 +39,7 @@ from mini_model.evaluation.variants import (
     seconds_of,
     trained,
 )
+from mini_model.files import write_whole
 from mini_model.process import Settings
 
 
@@ -46,6 +51,12 @@ class Row:
     strategy: str = "process"
     bench: str = "mini-geneval"
     reward: Variant | None = None
+
+    def key(self, size: Size, seed: int) -> str:
+        """A short name of all that the answer depends on."""
+        recipes = [one.key(size, seed) if one else fingerprint(size.start) for one in (self.variant, self.reward)]
+        content = [*recipes, self.bench, self.strategy, size.pictures, seed, size.euler, size.limit]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
 OURS = further(WITH_AUGMENTATION, BOTH)
@@ -141,11 +152,8 @@ def experiment(name: str, profile: str = "cpu", seeds: int | None = None, out: P
     size = SIZES[profile]
     figures, told = [], {}
     for words, row in EXPERIMENTS[name].items():
-        began = time.monotonic()
         answers = told[words] = [answer_of(row, size, seed) for seed in range(seeds or size.seeds)]
-        new = figures_of(f"{name}, {words}", answers, time.monotonic() - began)
-        spent = [seconds_of(row.variant, size, seed) for seed in range(len(answers))]
-        new.append(Figure(name=f"{name}, {words}: seconds of training", value=sum(spent) / len(spent)))
+        new = figures_of(f"{name}, {words}", answers)
         figures += new
         print(f"{words}: {next(one.value for one in new if one.name.endswith(': overall')):.3f}")
     figures += [gain for claim in CLAIMS[name] for gain in gains(name, *claim, told)]
@@ -154,23 +162,38 @@ def experiment(name: str, profile: str = "cpu", seeds: int | None = None, out: P
 
 
 def answer_of(row: Row, size: Size, seed: int) -> dict:
-    """The evaluation of a row's model of one seed, from disk where these weights were asked before.
+    """The evaluation of a row's model of one seed, from disk where this recipe was asked before, on whatever machine.
 
-    What was not trained has no seeds of training: it paints other pictures instead.
+    Every seed paints other pictures; what was not trained has no other seeds than those.
     """
-    model = trained(row.variant, size, seed)
-    settings = Settings(steps=size.euler)
-    settings = replace(settings, reward=trained(row.reward, size, seed)) if row.reward else settings
-    judges = fingerprint(settings.reward / "reader") if row.reward else ""
-    key = f"{row.bench}-{row.strategy}-{fingerprint(model)}{judges}-{size.pictures}-{size.euler}-{size.limit}"
-    path = FOLDER / "answers" / f"{key}.json"
-    if not path.is_file():
-        evaluate(row.bench, "standard", model, row.strategy, size.limit, size.pictures, path, settings=settings)
+    path = FOLDER / "answers" / f"{row.bench}-{row.strategy}-{row.key(size, seed)}.json"
+    with FileLock(path.with_suffix(".lock")):
+        if not path.is_file():
+            write_whole(path, json.dumps(_asked(row, size, seed, path.with_suffix(".asked.json")), indent=2) + "\n")
     return json.loads(path.read_text())
 
 
-def figures_of(name: str, answers: list[dict], seconds: float) -> list[Figure]:
+def _asked(row: Row, size: Size, seed: int, path: Path) -> dict:
+    """The evaluation itself, with what it took and where it was made; `path` keeps what is judged so far."""
+    model = trained(row.variant, size, seed)
+    settings = Settings(steps=size.euler)
+    settings = replace(settings, reward=trained(row.reward, size, seed)) if row.reward else settings
+    began = time.monotonic()
+    asked = evaluate(
+        row.bench, "standard", model, row.strategy, size.limit, size.pictures, seed * size.pictures, path,
+        settings=settings,
+    )  # fmt: skip
+    return asked | {
+        "seconds": time.monotonic() - began,
+        "training": seconds_of(row.variant, size, seed),
+        "device": circumstances.device(),
+        "commit": circumstances.commit(),
+    }
+
+
+def figures_of(name: str, answers: list[dict]) -> list[Figure]:
     """For every tag, the score of each seed and their mean with its interval; then the overall score and the costs."""
+    made = {word: " and ".join(sorted({answer[word] for answer in answers})) for word in ("device", "commit")}
     shares: list[Shares] = [answer["shares"] for answer in answers]
     overall, by_tag = score_seeds(shares)
     figures = []
@@ -178,10 +201,12 @@ def figures_of(name: str, answers: list[dict], seconds: float) -> list[Figure]:
         each = [
             answer["by_tag"][part]["score"] if part in answer["by_tag"] else answer["overall"] for answer in answers
         ]
-        figures += [Figure(name=f"{name}: {part}: seed {i}", value=value) for i, value in enumerate(each)]
-        about = {"interval": score.interval, "n": score.n, "seeds": len(answers), "seconds": seconds}
-        figures.append(Figure(name=f"{name}: {part}", value=score.score, **about))
-    return figures + [Figure(name=f"{name}: {cost}", value=value) for cost, value in _costs(answers).items()]
+        figures += [Figure(name=f"{name}: {part}: seed {i}", value=value, **made) for i, value in enumerate(each)]
+        about = {"interval": score.interval, "n": score.n, "seeds": len(answers)}
+        about["seconds"] = sum(answer["seconds"] for answer in answers)
+        figures.append(Figure(name=f"{name}: {part}", value=score.score, **about, **made))
+    costs = {**_costs(answers), "seconds of training": sum(answer["training"] for answer in answers) / len(answers)}
+    return figures + [Figure(name=f"{name}: {cost}", value=value, **made) for cost, value in costs.items()]
 
 
 def gains(name: str, better: str, worse: str, parts: tuple[str, ...], told: Mapping[str, list[dict]]) -> list[Figure]:

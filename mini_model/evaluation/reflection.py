@@ -25,8 +25,9 @@ from tqdm import tqdm
 
 from mini_model.data.requests import random_request
 from mini_model.evaluation.results import FOLDER, Figure, write_results
-from mini_model.evaluation.run import BATCH, MINI, load_here
+from mini_model.evaluation.run import BATCH, MINI
 from mini_model.evaluation.statistics import Score, score_within
+from mini_model.model.checkpoint import load_here
 from mini_model.model.unified import UnifiedModel
 from mini_model.process import Settings, paint_many
 from mini_model.process.judges import compared

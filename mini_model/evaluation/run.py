@@ -14,14 +14,13 @@ The answer is plain data for JSON:
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 from tqdm import tqdm
 
-from mini_model.device import keep_freed_memory, pick
 from mini_model.errors import KitError
 from mini_model.evaluation import mini_geneval, mini_wise
 from mini_model.evaluation.benchmarks import take_evenly, verdict
@@ -29,7 +28,7 @@ from mini_model.evaluation.eyes import evaluate_eyes
 from mini_model.evaluation.progress import Judged, Progress
 from mini_model.evaluation.statistics import score_tags
 from mini_model.files import write_whole
-from mini_model.model.checkpoint import WEIGHTS, load
+from mini_model.model.checkpoint import WEIGHTS, load_here
 from mini_model.process import STRATEGIES, Settings, paint_many
 from mini_model.trajectory import Trajectory
 
@@ -49,12 +48,14 @@ def evaluate(
     strategy: str = "process",
     limit: int | None = None,
     seeds: int = 4,
+    first: int = 0,
     out: Path | None = None,
     paint: Paint | None = None,
     settings: Settings | None = None,
 ) -> dict:
     """Score a model on a benchmark; see the top of this file for what comes back.
 
+    seeds, first: how many pictures of each prompt, and from which seed on.
     limit: paint only so many prompts in all, taken evenly from the tags, the first of each tag first.
     out: write the answer there as JSON; an evaluation that was killed is taken up where its last batch ended.
     paint: paints one trajectory per (prompt, seed), in place of the model's own painter; settings: the painter's.
@@ -70,9 +71,11 @@ def evaluate(
     rows = BENCHES[bench].prompts(split)
     lines = take_evenly(rows, limit)
     head = {"benchmark": bench, "split": split, "strategy": strategy}
-    about = {"seeds": seeds, "lines": lines, "prompts": _digest(json.dumps(rows).encode())}
+    about = {"seeds": seeds, "first": first, "lines": lines, "prompts": _digest(json.dumps(rows).encode())}
     progress = Progress(out, head | about | {"model": "given" if paint else fingerprint(model)})
-    judged = paint_and_judge(rows, lines, seeds, paint or _painter(model, strategy, settings), progress)
+    judged = paint_and_judge(
+        rows, lines, range(first, first + seeds), paint or _painter(model, strategy, settings), progress
+    )
     answer = _kept(head | summary(rows, judged, BENCHES[bench].parts), out)
     progress.drop()
     return answer
@@ -85,12 +88,14 @@ def _kept(answer: dict, out: Path | None) -> dict:
     return answer
 
 
-def paint_and_judge(rows: list[dict], lines: list[int], seeds: int, paint: Paint, progress: Progress) -> list[Judged]:
+def paint_and_judge(
+    rows: list[dict], lines: list[int], seeds: Sequence[int], paint: Paint, progress: Progress
+) -> list[Judged]:
     """Every wanted picture, judged; batches that `progress` knows already are not painted again.
 
     Batches are cut the same way each time, so a resumed evaluation paints what an unbroken one would.
     """
-    tasks = [(line, line * SEEDS_APART + turn) for line in lines for turn in range(seeds)]
+    tasks = [(line, line * SEEDS_APART + turn) for line in lines for turn in seeds]
     with tqdm(total=len(tasks), unit="picture", dynamic_ncols=True) as bar:
         for start in range(0, len(tasks), BATCH):
             batch = tasks[start : start + BATCH]
@@ -133,13 +138,6 @@ def summary(rows: list[dict], judged: list[Judged], parts: Callable[[dict], list
         "n": overall.n,
         "shares": shares,
     }
-
-
-def load_here(folder: Path):
-    """The model of a folder, where and in the number format in which this machine computes best."""
-    compute = pick()
-    keep_freed_memory()
-    return load(folder, compute.dtype, str(compute.device))
 
 
 def _painter(folder: Path, strategy: str, settings: Settings | None) -> Paint:

@@ -11,8 +11,9 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock
+
 from mini_model.data import subsets
-from mini_model.data.process import PLAIN
 from mini_model.data.trajectories import Mix
 from mini_model.evaluation.run import MINI, fingerprint
 from mini_model.training.run import PROVENANCE, train
@@ -40,7 +41,7 @@ class Size:
 
 SIZES = {
     "smoke": Size(MINI, "smoke", process=2, reflect=2, reward=2, sets=3, seeds=1, pictures=1, euler=4, limit=6),
-    "cpu": Size(BASE, "cpu", process=800, reflect=240, reward=200, sets=600, seeds=3, pictures=4, euler=12, limit=None),
+    "cpu": Size(BASE, "cpu", process=600, reflect=240, reward=150, sets=400, seeds=3, pictures=2, euler=12, limit=None),
     "gpu": Size(
         BASE, "gpu", process=6_000, reflect=1_500, reward=2_000, sets=6_000, seeds=5, pictures=4, euler=12, limit=None
     ),
@@ -75,20 +76,24 @@ def trained(variant: Variant | None, size: Size, seed: int) -> Path:
     if variant is None:
         return size.start
     out = FOLDER / f"{variant.stage}-{variant.key(size, seed)}"
-    if (out / "model").is_dir():
-        return out / "model"
-    start = trained(variant.start, size, seed)
-    data = _sampled(variant, start, size, seed) if variant.stage == "reflect" else None
-    steps = variant.steps(size)
-    return train(variant.stage, size.profile, start, data, out, resume=True, seed=seed, steps=steps, mix=variant.mix)
+    with FileLock(out.with_suffix(".lock")):  # several experiments may run at once
+        if (out / "model").is_dir():
+            return out / "model"
+        start = trained(variant.start, size, seed)
+        data = _sampled(variant, start, size, seed) if variant.stage == "reflect" else None
+        return train(
+            variant.stage, size.profile, start, data, out,
+            resume=True, seed=seed, steps=variant.steps(size), mix=variant.mix,
+        )  # fmt: skip
 
 
 def _sampled(variant: Variant, start: Path, size: Size, seed: int) -> Path:
     """The subsets that the model in `start` samples, made where they are not there yet."""
     folder = FOLDER / f"sets-{variant.start.key(size, seed)}-{size.sets}"
     for name in variant.sets:
-        if not (folder / name / MANY).is_file():
-            subsets.make(name, size.sets, seed, folder / name, start)
+        with FileLock(folder / f"{name}.lock"):
+            if not (folder / name / MANY).is_file():
+                subsets.make(name, size.sets, seed, folder / name, start)
     chosen = FOLDER / f"sets-{variant.key(size, seed)}"  # stage `reflect` takes all that it finds in a folder
     chosen.mkdir(parents=True, exist_ok=True)
     for name in variant.sets:
@@ -104,8 +109,8 @@ def seconds_of(variant: Variant | None, size: Size, seed: int) -> float:
 
 
 # multi-turn paintings without any criticism: strokes that add alone, and some that do more
-ADDITIVE = replace(PLAIN, detours=0.0)
-AUGMENTED = replace(PLAIN, detours=subsets.AUGMENTED)
+ADDITIVE = Mix(slips=0.0, detours=0.0)
+AUGMENTED = Mix(slips=0.0, detours=subsets.AUGMENTED)
 BOTH = ("conflict", "alignment")
 
 MORE_OF_THE_SAME = Variant("base", share=2.3)  # a step of it takes less; the figures tell the seconds of both

@@ -17,6 +17,7 @@ from torch import nn
 from transformers import AutoTokenizer
 from transformers.initialization import no_init_weights
 
+from mini_model.device import keep_freed_memory, pick
 from mini_model.errors import KitError
 from mini_model.model.autoencoder import Autoencoder
 from mini_model.model.config import read_released, write_released
@@ -41,6 +42,13 @@ def load(folder: Path, dtype: torch.dtype = torch.float32, device: str = "cpu") 
     load_autoencoder(model.autoencoder, folder / AUTOENCODER)
     model.companions["tokenizer"] = read_tokenizer(folder)
     return model.to(device).eval()
+
+
+def load_here(folder: Path) -> UnifiedModel:
+    """The model of a folder, where and in the number format in which this machine computes best."""
+    compute = pick()
+    keep_freed_memory()
+    return load(folder, compute.dtype, str(compute.device))
 
 
 def read_tokenizer(folder: Path):

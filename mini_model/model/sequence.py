@@ -267,17 +267,21 @@ def attention_mask(
     `splits` holds (row, start, end, sample, kind) of each segment. An empty slot sees itself alone, so that no
     row of the softmax is empty. Source of the rule: upstream `data/data_utils.py`, restated.
     """
-    sample = np.full((rows, width), -1)
-    split = np.full((rows, width), -1)
-    kind = np.zeros((rows, width), np.int8)
+    may = np.zeros((rows, width, width), bool)
+    may[:, range(width), range(width)] = True
     lengths = np.zeros(rows, np.int64)
-    for index, (row, start, end, owner, how) in enumerate(splits):
-        sample[row, start:end], split[row, start:end], kind[row, start:end] = owner, index, how
-        lengths[row] = max(lengths[row], end)
-    together = split[:, :, None] == split[:, None, :]
-    earlier = np.tri(width, dtype=bool)
-    picture = (kind != CAUSAL)[:, :, None]
-    may = (sample[:, :, None] == sample[:, None, :]) & (earlier | (together & picture))
-    may &= together | (kind != NOISE)[:, None, :]
-    may[sample == -1] = np.eye(width, dtype=bool)[np.nonzero(sample == -1)[1]]
+    for row in range(rows):
+        mine = [split for split in splits if split[0] == row]
+        lengths[row] = end = max((split[2] for split in mine), default=0)
+        may[row, :end, :end] = _row_mask(mine, end)  # row by row: most are far shorter than the longest
     return torch.from_numpy(may), torch.from_numpy(lengths)
+
+
+def _row_mask(splits: list[tuple[int, int, int, int, int]], end: int) -> np.ndarray:
+    """The rule above for one row, as (end, end) truth values; a slot before `end` that no segment has sees itself."""
+    sample, split, kind = np.full(end, -1), -1 - np.arange(end), np.zeros(end, np.int8)
+    for index, (_, start, stop, owner, how) in enumerate(splits):
+        sample[start:stop], split[start:stop], kind[start:stop] = owner, index, how
+    together = split[:, None] == split
+    may = (sample[:, None] == sample) & (np.tri(end, dtype=bool) | (together & (kind != CAUSAL)[:, None]))
+    return may & (together | (kind != NOISE))

@@ -69,7 +69,7 @@ def inspected(easel: Easel, stories: Sequence[Story], rounds: int = 3) -> None:
 def inspection(story: Story) -> Reflection:
     """What a program says of a picture, held against its prompt: what contradicts it, or what is lacking."""
     request = read_request(story.prompt)
-    seen = see(np.asarray(story.last), sure=SURE)
+    seen = see(np.asarray(story.last), sure=SURE).told()
     faults = conflicts(request, seen)
     if faults:
         return complaint(caption(seen), faults[0].mend)

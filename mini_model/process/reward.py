@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mini_model.errors import KitError
-from mini_model.model.checkpoint import load, marks_of, new_folder, read_tensors, save
+from mini_model.model.checkpoint import load_here, marks_of, new_folder, read_tensors, save
 from mini_model.model.generate import seen_segment
 from mini_model.model.sequence import Text, pack, segment_length
 from mini_model.model.unified import UnifiedModel
@@ -48,13 +48,13 @@ class RewardModel(nn.Module):
         batch = pack(samples, marks, starts=[0] * len(samples)).to(model.device, model.dtype)
         words, _ = model.hidden(batch)
         counts = torch.tensor([segment_length(text) + 2 for text in texts])  # two marks stand around a picture
-        return self.head(words[counts.cumsum(0) - 1]).float()
+        return self.head(words[counts.cumsum(0) - 1].float())
 
     @torch.no_grad()
     def chances(self, pixels: Float[Tensor, "B 3 H W"], prompt: str) -> dict[str, Float[Tensor, "B"]]:
         """How likely each of the three is, from 0 to 1, for several pictures of one prompt."""
         answers = torch.sigmoid(self(pixels, [prompt] * len(pixels))).unbind(1)
-        return dict(zip(ASKED, answers, strict=True))
+        return dict(zip(ASKED, (answer.cpu() for answer in answers), strict=True))
 
     def save(self, folder: Path) -> None:
         """Write the reader in the released layout, and the head beside it."""
@@ -68,6 +68,8 @@ def load_reward(folder: Path) -> RewardModel:
     """A reward model from its folder, ready to judge; raises KitError where it is not one."""
     if not (folder / HEAD).is_file():
         raise KitError(f"no reward model at {folder}; train one first: python -m mini_model train reward")
-    reward = RewardModel(load(folder / MODEL))
+    unified = load_here(folder / MODEL)
+    reward = RewardModel(unified).eval()
     reward.head.load_state_dict(read_tensors(folder / HEAD))
-    return reward.eval()
+    reward.head.to(unified.device)
+    return reward

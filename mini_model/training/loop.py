@@ -42,6 +42,7 @@ def run(stage: Stage, profile: Profile, out: Path, resuming: bool, say=print) ->
     say(f"computing in {compute.reason}")
     precision = "bf16" if compute.dtype == torch.bfloat16 else "no"
     accelerator = Accelerator(mixed_precision=precision, cpu=compute.device.type == "cpu")
+    stage.model.to(accelerator.device)  # before the averages are copied from it
     optimizer = torch.optim.AdamW(
         list(trainable(stage.model).values()), profile.rate, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.0
     )

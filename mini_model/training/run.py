@@ -10,7 +10,7 @@ import torch
 from mini_model import circumstances
 from mini_model.data.base import WORDS_FIRST, base_sample, shares_at
 from mini_model.data.parts import Part
-from mini_model.data.process import MIXTURE, PLAIN, USUAL, process_sample, reflect_sample
+from mini_model.data.process import MIXTURE, USUAL, process_sample, reflect_sample
 from mini_model.data.trajectories import Mix
 from mini_model.data.vocabulary import vocabulary
 from mini_model.device import pick
@@ -190,7 +190,7 @@ def _reflect(model: Path, data: Path | None, profile: Profile, seed: int, mix: M
     print(f"learning from {told or 'made-up paintings alone'}")
     unified = UnifiedModel.from_pretrained(model)
     return UnifiedStage(
-        unified.train(), profile, lambda rng, done: reflect_sample(rng, sets, mix or PLAIN), contact_sheet, seed
+        unified.train(), profile, lambda rng, done: reflect_sample(rng, sets, mix or USUAL), contact_sheet, seed
     )
 
 

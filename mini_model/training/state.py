@@ -68,6 +68,7 @@ class State:
             self.average[name].copy_(tensors[f"average/{name}"])
             prefix = f"optimizer/{name}/"
             moments = {key.removeprefix(prefix): tensors[key] for key in tensors if key.startswith(prefix)}
+            moments = {key: one if key == "step" else one.to(p.device) for key, one in moments.items()}
             if moments:
                 self.optimizer.state[p] = moments
         self.step, self.seconds = counts["step"], counts["seconds"]

@@ -18,7 +18,7 @@ from mini_model.errors import KitError
 from mini_model.scoring import Verdict
 from mini_model.world.render import MAX_NUDGE, MIDDLES, background, stamp
 from mini_model.world.scene import Scene, Thing
-from mini_model.world.things import BACKGROUNDS, COLORS, PLACES, SIDE, SIZES, THINGS
+from mini_model.world.things import BACKGROUNDS, COLORS, PLACES, SIDE, SIZES, THINGS, UNCLEAR
 
 COVERED = 0.36  # a pixel belongs to a thing when a colour covers this much of it
 DUST = 8  # patches of fewer pixels are specks, not things
@@ -75,12 +75,13 @@ def detections(image: Image) -> list[dict]:
 def see(image: Image, sure: float = scoring.THRESHOLD) -> Scene:
     """Read a picture back into a scene graph: `see(render(scene))` has the scene's things, in reading order.
 
-    Sightings that do not score above `sure` are left out; where two share a place the surer one stays.
+    What does not score above `sure` is seen and not told: 'a red thing'; what not even a detector would report is left
+    out. Where two share a place the surer one stays.
     """
     things: dict[str, Thing] = {}
     for seen in sightings(image):
-        thing = _thing(seen)
-        if seen.score > sure:
+        if seen.score > scoring.THRESHOLD:
+            thing = _thing(seen if seen.score > sure else seen._replace(name=UNCLEAR))
             things.setdefault(thing.place, thing)
     return Scene(tuple(things[place] for place in PLACES if place in things), find_background(image))
 

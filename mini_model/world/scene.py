@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from mini_model.errors import KitError
-from mini_model.world.things import BACKGROUNDS, COLORS, PLACES, SIZES, THINGS
+from mini_model.world.things import BACKGROUNDS, COLORS, PLACES, SIZES, THINGS, UNCLEAR
 
 
 @dataclass(frozen=True, order=True)
@@ -18,7 +18,7 @@ class Thing:
 
     def __post_init__(self) -> None:
         for word, known in (
-            (self.name, THINGS),
+            (self.name, (*THINGS, UNCLEAR)),
             (self.color, COLORS),
             (self.place, PLACES),
             (self.size, SIZES),
@@ -59,6 +59,10 @@ class Scene:
     def swap(self, old: Thing, new: Thing) -> "Scene":
         """The scene with one thing put in another's stead, at the same point of the order."""
         return replace(self, things=tuple(new if other == old else other for other in self.things))
+
+    def told(self) -> "Scene":
+        """The scene without what is there and cannot be told."""
+        return replace(self, things=tuple(thing for thing in self.things if thing.name != UNCLEAR))
 
     def free_places(self) -> list[str]:
         """The places where nothing stands yet, in reading order."""

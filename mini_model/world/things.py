@@ -65,6 +65,8 @@ THINGS: dict[str, str] = {
     "cloud": "clouds",
 }
 
+UNCLEAR = "thing"  # what is plainly there and cannot be told; nothing of that name is ever drawn
+
 NUMBERS: tuple[str, ...] = ("zero", "one", "two", "three", "four", "five")
 
 
