@@ -152,7 +152,7 @@ for label, picture in story.pictures():
     print(f"{label:20} {'accepted' if verdict.correct else 'refused: ' + verdict.reason}")
 
 # %% [markdown]
-# An early draft is refused because something is *not drawn yet*. That is no mistake, and a good reflection
+# An early draft may be refused because something is *not drawn yet*. That is no mistake, and a good reflection
 # must not call it one. It says: "this is right. what is there to add? a blue house." *Drawn wrong* is another
 # matter: a star that is green, or one that the plan announced and the draft lacks.
 
@@ -284,7 +284,7 @@ strip(stories[shown])
 # The same weights can also paint *direct*: prompt in, picture out. That is the **baseline**;
 # painting in rounds is called *process*. The price is counted in denoising steps.
 #
-# **Predict:** on which kind of prompt will direct painting fail: two colours, places, or counting?
+# **Predict:** on which kind of prompt is direct painting likeliest to fail: two colours, places, or counting?
 
 # %%
 direct = {prompt: painter.direct(prompt) for prompt in TASKS}
@@ -364,6 +364,8 @@ recolored = {prompt: go_on(prompt, draft) for prompt, draft in odd.items()}
 asked = [prompt for prompt in own if own[prompt].reflection.refine]  # those with a criticism to lend
 pairs = zip(asked, asked[1:] + asked[:1], strict=True)  # each gets its neighbour's
 foreign = {p: go_on(p, gaps[p], own[other].reflection) for p, other in pairs if other != p}
+if len(asked) < 2:
+    print("Fewer than two stories asked to mend what was left out, so none could lend its criticism.")
 
 # %%
 painted, counts = [], []
@@ -408,7 +410,7 @@ figure(board, alt=f"Spoilt drafts, and below them what was painted again, by pro
 # there, or the planned one? A draft may also be called right, and the missing thing planned anew.
 
 # %% [markdown] tags=["instructor"]
-# **For the instructor.** If two counts are alike, do not explain it away: with six pictures it can be
+# **For the instructor.** If two counts are alike, do not explain it away: with six pictures at most it can be
 # chance, and it can also mean that the refinement looks at the prompt more than at the criticism. Ask how
 # one would tell the two apart. Most common wrong reading: "another picture's criticism is noise". It is not
 # noise, it is a clear order that happens to be wrong.

@@ -512,14 +512,14 @@ judge_boxes(picture, row)
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Let the class overrule the judge: is there a painted picture where they would
-# decide otherwise? Usually it is a thing whose outline is half one class and half another. That is a good
+# decide otherwise? Look for a thing whose outline is half one class and half another. That is a good
 # moment to ask what "right" means when nobody has a scene graph. Should a student's judge and the library's
 # differ on one, look for two finds of one class with equal scores: either may be taken.
 
 # %% [markdown]
 # ## 1.6 Break it on purpose
 #
-# The judge is exact on clean pictures; a painted one is soft. So blur right and spoilt ones more and more.
+# The judge is exact on clean pictures; a painted one may be soft. So blur right and spoilt ones more and more.
 # Then a *ghost*: two hearts are asked for and there, while a third gets more and more paint.
 #
 # **Predict:** what goes first as the blur grows, counting or relations? And does a lost judge refuse what is

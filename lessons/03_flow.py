@@ -98,11 +98,11 @@ figure(
 #
 # ## 3.2 Exercise: a point on the line (10 min, ●○○)
 #
-# The network learns the *velocity*: direction and length of the line, as one step from picture to noise. It
+# The network learns the *velocity*: direction and length of the line, all the way from picture to noise. It
 # is shown a point on a line and told the time.
 #
 # A *batch* is many examples worked on at once. Each of its rows is a *token*, here a point, in the shipped
-# model a piece of a picture, with its own time.
+# model a patch of a picture, and has its own time.
 #
 # **Predict:** does the velocity of a line depend on t?
 
@@ -214,10 +214,10 @@ train(points_net, shapes(20_000), torch.zeros(20_000, 0).long(), STEPS[0], 512) 
 # ## 3.3 Exercise: walk to the picture (15 min, ●●○)
 #
 # Now backwards, from noise to picture. An *Euler step* follows the velocity at the present point from
-# time *now* to *then*, as if it stayed the same: x becomes x - v · (now - then).
+# time *now* down to *then*, as if it stayed the same: x becomes x - v · (now - then).
 #
-# n steps lie between n + 1 times: even from 1 down to 0, then bent by the *timestep shift* s: t becomes
-# s·t / (1 + (s - 1)·t). With s above 1 more of them lie near noise, where large pictures take shape.
+# n steps lie between n + 1 times: evenly spaced from 1 down to 0, then bent by the *timestep shift* s: t
+# becomes s·t / (1 + (s - 1)·t). With s above 1 more of them lie near noise, where large pictures take shape.
 #
 # **Predict:** where does one step from t = 1 to t = 0 end?
 
@@ -320,24 +320,24 @@ for column, steps in zip(board.subplots(2, 4).T, (1, 4, 12, 40), strict=True):
         told = f"{len(way) - 1} step{'s' * (len(way) != 2)}, {share[steps]:.0%} inside"
         axis.set_title(told if written else "nothing yet", fontsize=9)
         axis.set(xlim=(-3, 3), ylim=(-2.6, 2.6), xticks=[], yticks=[], ylabel=name * (steps == 1))
-words = "Walks of 1, 4, 12 and 40 steps, yours above, expected below. One expected step ends in a heap; "
-words += f"with more the paths bend and part, and 40 bring {share[40]:.0%} of the points onto moon or ring."
-figure(board, words)
+ends = ", ".join(f"{part:.0%} after {steps}" for steps, part in share.items())
+words = "Walks of 1, 4, 12 and 40 steps, yours above, expected below. "
+figure(board, f"{words}Of the expected points lie on moon or ring: {ends}.")
 
 # %% [markdown]
 # **Baseline:** one step lands on the average of all pictures, itself no picture. More steps must beat that
 # (*inside*: on moon or ring).
 #
-# The lines in 3.1 were straight and crossed. These paths bend, and none that meet can part again: each
-# place and time has one velocity.
+# The lines in 3.1 were straight and crossed. These paths bend, and two that meet stay together: each time
+# and place has one velocity.
 #
 # ## 3.4 Use it: pictures
 #
-# The same two functions, with 512 numbers for each point: latents of drawn pictures, 16 tokens of 32. Each
-# shows one of eight things in one of eight colours at one of three places; the network is told all but the
-# place.
+# The same two functions, with drawn pictures for points: 512 latents each, in the shipped model 16 tokens of
+# 32. Each shows one of eight things in one of eight colours at one of three places; its *caption* tells all but
+# the place.
 #
-# Captions on the web are often wrong, so a third of ours, in training, are another picture's.
+# On the web captions are often wrong, so a third of ours, in training, are another picture's.
 #
 # **Predict** what one step paints, and how many of 64 pictures (8 · 8) show what was asked.
 
@@ -397,15 +397,15 @@ def gallery(rows, titles, alt):
 rows = {"average": latents.view(64, 3, 16, 32).mean(1)}
 rows |= {f"{steps} step{'s' * (steps > 1)}": paint(WORDS, steps)[-1] for steps in (1, 4, 12)}
 counts = {name: as_asked(painted) for name, painted in rows.items()}
-print(f"as asked, of {len(PAIRS[::EVERY])}: {counts}")
+told = ", ".join(f"{name} {count}" for name, count in counts.items())
+print(f"as asked, of {len(PAIRS[::EVERY])}: {told}")
 TITLES = ["\n".join(pair) for pair in PAIRS[::9]]
 NAMED = ", ".join(" ".join(pair) for pair in PAIRS[::9])
 gallery(
     {name: painted[::9] for name, painted in rows.items()},
     TITLES,
-    alt=f"Eight pictures in a row, for {NAMED}. First row: the average of all pictures of each, "
-    "three faint things. Then your painter: with 1 step mostly as faint, with 4 some still pale or double, "
-    "with 12 one clear thing each, not always the one that was asked for.",
+    alt=f"Eight pictures in a row, for {NAMED}. First row: the average of the three pictures of each, out of "
+    f"their mean latents. Then your painter's. As asked, of {len(PAIRS[::EVERY])}: {told}.",
 )
 
 # %% [markdown]
@@ -417,9 +417,9 @@ gallery(
 #
 # guided = without + scale · (v - without)
 #
-# What the words change counts more, what both velocities share no more than before. But this *push*
-# mostly makes the result too long. The *renorm* scales it back to the length of v, over all numbers of a
-# picture, and never up.
+# What the words change counts more; what both velocities share stays as it was. But this *push* mostly makes
+# the result too long. The *renorm* scales it down to the length of v, counted over all numbers of a picture,
+# never up.
 #
 # **Predict:** what does scale 1 do? And scale 0?
 
@@ -487,13 +487,13 @@ rules = {f"guidance {s}": lambda v, without, s=s: guide(v, without, s) for s in 
 rules["another's push"] = lambda v, without: guide(v, v - (v - without).roll(9, dims=0), 4)
 rows = {name: paint(WORDS, rule=rule)[-1] for name, rule in rules.items()}
 counts |= {name: as_asked(painted) for name, painted in rows.items()}
-for name in rules:
-    print(f"{name:15} {counts[name]:2} of {len(PAIRS[::EVERY])} as asked")
+told = [f"{name}: {counts[name]} of {len(PAIRS[::EVERY])} as asked" for name in rules]
+print("\n".join(told))
 gallery(
     {name: painted[::9] for name, painted in rows.items()},
     TITLES,
-    alt=f"The same eight askings, {NAMED}, painted with guidance 1, 2 and 4: the stronger, the "
-    "more of the things are those asked for. Last row: with another picture's push many are wrong.",
+    alt=f"The same eight askings, {NAMED}, painted with guidance 1, 2 and 4; last row: with another's push. "
+    f"{'; '.join(told)}.",
 )
 
 # %% [markdown] tags=["instructor"]
@@ -517,7 +517,8 @@ MARKS = marks_of(model.tokenizer)
 
 def ship(prompts, steps=12, shift=2.0, scale=3.0, guide=guide, sign=1):
     """Latents (R, 16, 32) of the shipped model's walk for these prompts: the noise, then after each step."""
-    told, silent = (Cache.empty(len(prompts), model.device) for _ in range(2))  # what was read: all, nothing
+    # a cache is what the model has read (lesson 9): here the prompts, there nothing
+    told, silent = (Cache.empty(len(prompts), model.device) for _ in range(2))
     feed(model, told, [[Text(ids_of(model.tokenizer, prompt))] for prompt in prompts], MARKS)
     how, at, kept = flow.Guidance(text=scale, interval=(0.0, 1.0)), places_of(model, (4, 4)), {}
 
@@ -546,7 +547,7 @@ flow_explorer(walks, name="the painted picture, asked for: a red star left of a 
 # lets surplus things, ragged edges and loud colours pass. It sees what a stronger push can mend, words not
 # heeded, and not its price. So the count ranks no setting, and of 24 two or three may be luck.
 #
-# **Predict** which break you will hardly see, and which two widen the spread most.
+# **Predict** which break is hardest to see, and which two widen the spread most.
 
 # %%
 TASKS = [("red star", "left of", "blue house"), ("black fish", "right of", "red ring")]
@@ -572,13 +573,13 @@ for name, change in BREAKS.items():
     print(f"{name:13} {accepted[name]:2} of {len(ASKED)} accepted, spread {ends[name].std():.2f}")
 titles = ["\n".join((first, relation or "and", second)) for first, relation, second in TASKS]
 few = {name: painted[: len(TASKS)] for name, painted in ends.items()}
-words = f"{'; '.join(prompts[: len(TASKS)])}: in six ways. Negated is noise. Accepted of {len(ASKED)}: "
+words = f"{'; '.join(prompts[: len(TASKS)])}: in six ways. Negated leads away. Accepted of {len(ASKED)}: "
 gallery(few, titles, words + ", ".join(f"{name} {count}" for name, count in accepted.items()))
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Short of time: leave out 3.7. Otherwise have each student name the break that is
-# hardest to see before anyone reads the counts. Without the shift little changes here, since a picture of
-# 16 tokens is decided late, as the explorer shows. If guidance 9 beats 3 in the count it need not be luck,
+# hardest to see before anyone reads the counts. Where little changes without the shift, let them look in the
+# explorer how late a picture of 16 tokens is decided. If guidance 9 beats 3 in the count it need not be luck,
 # for all rows start from the same noise: painting without plans, a model forgets things and mixes up
 # colours, which a push mends, while a second star is not counted against it (the rules of GenEval for two
 # things exclude nothing). Ask how to count what the eye minds. The usual mistake is to rank the rows by

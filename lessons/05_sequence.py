@@ -659,6 +659,7 @@ strip(Painter(made["trained"][0], seed=3, settings=Settings(max_rounds=4, words=
 # %% tags=["verify"]
 mean = {way: np.mean(values) for way, values in WAYS.items()}
 assert all(torch.equal(mine, theirs) for mine, theirs in zip(learnt(parts), laid_out(parts)[1:], strict=True))
+assert any(step.refinement for step in story.steps), "the story of 5.1 holds a wrong draft"
 assert torch.equal(positions_of(parts), position) and len(words) == len(weights)
 assert list(spoken) == list(made) and [len(log) for _, log in made.values()] == [0, *STEPS]
 if PROFILE == "cpu":

@@ -187,13 +187,13 @@ write_text = check("write_text", write_text, library_write, cases, mistakes)
 # %% [markdown]
 # ## 9.3 Exercise: what next? (10 min, ●○○)
 #
-# A text is written (four words took six calls: both marks are fed). `read` has taken it apart: `said.plan`,
-# `said.reflection` (either may be None) and, in the reflection, `refine`. Decide:
+# A text is written (four words took six calls: both marks are fed). `read` makes `said` of it: `said.plan`,
+# `said.reflection` (either may be None) and, in the reflection, `refine`, what to mend. Decide:
 #
 # * `"done"`: the token after the end mark does not start a picture;
 # * `"draft"`: it does, and there is a plan (a plan comes first);
 # * `"refinement"`: it does, and there is a picture with something to refine;
-# * `"bounded"`: it does, but `most` pictures are there already, or neither of these two holds.
+# * `"bounded"`: it does, but `most` pictures are there already, or it would be neither.
 #
 # **Predict:** may a picture follow the words "the picture is complete"?
 
@@ -349,8 +349,8 @@ mine, paint = paint, check("paint", paint, library_paint, cases, mistakes)
 # ## 9.5 Use it: your painter
 #
 # Here is an easel around the shipped model: your `write_text`, the library's memory and `draw`. The figure shows
-# your loop's pictures, right or wrong (white: none), above those of the library's painter, same seed. Line and
-# player show the loop that the lesson goes on with.
+# your loop's pictures, right or wrong (white: none), above those of the library's painter, same seed. Printed
+# line and player show the checked loop: yours, if correct.
 
 
 # %%
@@ -365,7 +365,7 @@ class Memory:
         generate.feed(model, self.cache, [segments], MARKS)
 
     def say(self, text):  # words put into the model's mouth
-        self.before = self.cache.mark()
+        self.before = self.cache.mark()  # where the last words begin, for guidance
         self.feed(Text(ids_of(model.tokenizer, text)))
 
     def step(self, token, next_logits=generate.next_logits):  # the library's, whatever is patched
@@ -394,14 +394,14 @@ class Easel(Memory):
 
 attempt, easel, tale = Easel(PROMPT), Easel(PROMPT), Story(PROMPT, SEED)
 ask(lambda: mine(attempt, what_next, 8), ())  # your own function, right or wrong
-told, theirs = paint(easel, what_next, 8), turns(story)
+told, theirs, board = paint(easel, what_next, 8), turns(story), Figure(figsize=(9, 4.4), layout="constrained")
 gap = max(np.ptp([one[2], two[1]], axis=0).max() for one, two in zip(told, theirs, strict=True) if one[2])
 print("same words:", [text for _, text, _ in told] == [text for text, _ in theirs], " pixels off by:", gap)
 expected = [picture for _, picture in theirs if picture]
 yours = [walk[-1] for walk in attempt.frames] + [Image.new("RGB", (64, 64), "white")] * len(expected)
-rows = np.hstack(yours[: len(expected)]), np.hstack(expected)
-(board := Figure(figsize=(7, 4), layout="constrained")).subplots().imshow(np.vstack(rows))
-board.axes[0].set(xticks=[], yticks=(32, 96), yticklabels=("yours", "expected"))
+for place, picture in enumerate(yours[: len(expected)] + expected):
+    name = f"{'yours' if place < len(expected) else 'expected'} {1 + place % len(expected)}"
+    board.add_subplot(2, len(expected), 1 + place, xticks=[], yticks=[], title=name).imshow(picture)
 display(figure(board, alt="Above your loop's pictures, white where one is missing; below the expected ones."))
 for what, text, picture in told:
     tale.reflect(said := read(text))
@@ -459,25 +459,25 @@ forgetful = Forgetful(PROMPT)
 print(f"with memory:  {len(quick)} forwards, {len(quick):6} tokens, {quick.sum():.2f} seconds")
 print(f"reading anew: {len(slow)} forwards, {sum(forgetful.reads):6} tokens, {slow.sum():.2f} seconds")
 print("same words:", texts == again)
-board = Figure(figsize=(7, 3.2), layout="constrained")
-axis = board.subplots()
+axis = (board := Figure(figsize=(7, 3.2), layout="constrained")).subplots()
 axis.plot(forgetful.reads, 1000 * slow, "x", color="#D55E00", label="reading anew")
 axis.plot(forgetful.reads, 1000 * quick, "o", ms=3, color="#0072B2", label="with memory")
 axis.set(xlabel="tokens in the story so far", ylabel="milliseconds a word", ylim=(0, 2000 * np.median(slow)))
 axis.legend(loc="upper left")
-figure(board, alt="Time for each word: about the same with memory; reading anew it grows with the story.")
+ends = [f"{1000 * np.median(part):.1f}" for t in (quick, slow) for part in np.array_split(t, 4)[::3]]
+figure(board, "Milliseconds a word, first and last quarter: memory {}, {}; anew {}, {}.".format(*ends))
 
 # %% [markdown]
 # Both take as many forwards: each word waits for the one before. The tokens differ by far, the time less, for a
-# forward has fixed costs. The gaps are pictures, which come in one piece.
+# forward has fixed costs. Gaps along x are pictures, which come in one piece.
 #
 # ## 9.7 Baseline and negative control: what does the picture follow?
 #
-# **Baseline**: the same weights paint at once, without words. The judge's boxes (lesson 1) show one prompt at
-# once, then by your loop; if possible, one whose verdicts differ. Your loop draws more: the costs are not equal.
+# **Baseline**: the same weights paint at once, without words. The judge's boxes (lesson 1) show one prompt
+# painted at once, then by your loop; if possible, one whose verdicts differ. Your loop draws more: the costs are not equal.
 #
 # **Negative control**: if plans matter, the plan of *another* prompt must lead to another picture; if the prompt
-# alone does, it must not. Three rows of first drafts from the same noise: own memory (so far the prompt) and own
+# alone counts, it must not. Three rows of first drafts from the same noise: own memory (so far the prompt) and own
 # plan; a *foreign* plan, the next column's; a foreign memory.
 #
 # **Predict** which thing stands in each row.

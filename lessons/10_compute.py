@@ -262,10 +262,12 @@ axis.set(yticks=range(COUNT), yticklabels=names, xticks=[], xlabel="pictures of 
 board.legend(loc="outside upper right", ncols=2)
 pure = int((hits == hits[:, :1]).all(1).sum())
 print(f"{hits.mean():.0%} accepted; in {pure} of {COUNT} rows all {TRIES} pictures fare alike")
+tossed = COUNT * sum(share**TRIES for share in (hits.mean(), 1 - hits.mean()))
+print(f"tosses of a coin that is right {hits.mean():.0%} of the time: {tossed:.1f} such rows")
 figure(board, alt=f"{COUNT} rows of {TRIES} pictures at once; {pure} are all squares or all crosses.")
 
 # %% [markdown]
-# Some prompts are easy and some are hard, so pictures of one prompt succeed or fail together: a second
+# Do more rows fare alike than tosses would make? Then some prompts are easy and some hard, and a second
 # picture tells less than a second prompt. The *bootstrap* therefore draws whole prompts: as many as there
 # are, some twice, some not at all, each with all its pictures, thousands of times. How far the mean wanders
 # is how far to trust it; its middle 95 % is the *interval*.
@@ -522,7 +524,7 @@ forest(lines, "gain of process on the best of n at once")
 
 # %% [markdown] tags=["quiz"]
 # In denoising steps words are free, so they buy the baseline fewer pictures than forwards do, and the same
-# stories look better. Pictures taken for tries shrink an interval though nothing was learned. One seed
+# stories look better. Pictures taken for tries mostly shrink an interval though nothing was learned. One seed
 # without an interval gives a number that the next seed moves.
 #
 # ## Quiz

@@ -238,3 +238,12 @@ def test_stage_reflect_asks_for_its_subsets(tmp_path):
     a_set(tmp_path / "sets/alignment")
     model = train("reflect", profile="smoke", model=MINI, data=tmp_path / "sets", out=tmp_path / "out", steps=2)
     assert json.loads((model / "provenance.json").read_text())[-1]["stage"] == "reflect"
+
+
+def test_batches_made_ahead_are_the_same_batches(tmp_path, monkeypatch):
+    smoke = profile_of("process", "smoke")
+    for workers in (0, 2):
+        monkeypatch.setitem(PROFILES["process"], "smoke", replace(smoke, steps=3, workers=workers))
+        train("process", "smoke", MINI, out=tmp_path / str(workers))
+    told = [load_file(tmp_path / f"{workers}/model/ema.safetensors") for workers in (0, 2)]
+    assert all(torch.equal(told[0][name], told[1][name]) for name in told[0])

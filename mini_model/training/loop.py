@@ -1,6 +1,10 @@
 """The one training loop: make a batch from the step's number, take a step, keep watch, save now and then."""
 
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -8,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from mini_model.device import keep_freed_memory, pick
@@ -61,8 +66,8 @@ def _steps(stage: Stage, profile: Profile, out: Path, accelerator: Accelerator, 
     bar = tqdm(total=profile.steps, initial=state.step, unit="step", disable=not main, dynamic_ncols=True)
     saved = began = time.monotonic()
     saves, before = 0, state.seconds
-    while state.step < profile.steps:
-        parts, tokens = _step(stage, profile, accelerator, state)
+    for batch in _batches(stage, profile, accelerator, state.step):
+        parts, tokens = _step(stage, profile, accelerator, state, batch)
         state.seconds = before + time.monotonic() - began
         log.add(state.step, parts, tokens, state.seconds)
         bar.update()
@@ -77,11 +82,42 @@ def _steps(stage: Stage, profile: Profile, out: Path, accelerator: Accelerator, 
     bar.close()
 
 
-def _step(stage: Stage, profile: Profile, accelerator: Accelerator, state: State) -> tuple[dict[str, float], int]:
+def _batches(stage: Stage, profile: Profile, accelerator: Accelerator, first: int) -> Iterable[Any]:
+    """The batches from step `first` on; `workers` make them ahead, the same ones in the same order."""
+    make = partial(stage.batch, rank=accelerator.process_index, count=accelerator.num_processes)
+    steps = range(first, profile.steps)
+    if not profile.workers or "fork" not in get_all_start_methods():
+        return map(make, steps)
+    made = _Made(make, profile.steps)
+    return DataLoader(
+        made, None, sampler=steps, num_workers=profile.workers, collate_fn=_as_it_is, multiprocessing_context="fork"
+    )
+
+
+@dataclass
+class _Made(Dataset):
+    """Batches by their step, as torch's loader wants them."""
+
+    make: Callable[[int], Any]
+    steps: int
+
+    def __getitem__(self, step: int) -> Any:
+        return self.make(step)
+
+    def __len__(self) -> int:
+        return self.steps
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _step(
+    stage: Stage, profile: Profile, accelerator: Accelerator, state: State, batch: Any
+) -> tuple[dict[str, float], int]:
     """One step down the slope."""
     for group in state.optimizer.param_groups:
         group["lr"] = profile.rate_at(state.step)
-    batch = stage.batch(state.step, accelerator.process_index, accelerator.num_processes)
     with accelerator.autocast():
         loss, parts, tokens = stage.loss(batch)
     accelerator.backward(loss)

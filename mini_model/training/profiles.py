@@ -18,6 +18,7 @@ class Profile:
     ema: float = 0.999  # how much of the running average stays at each step
     save_seconds: float = 60.0  # time between checkpoints
     copies: int = 1  # noised copies of each drawn picture; they share one context
+    workers: int = 0  # processes that make batches ahead while the card computes; 0: each is made when its step comes
     lambda_ce: float = 1.0  # weight of the words' loss (the paper does not give its own)
 
     def rate_at(self, step: int) -> float:
@@ -42,22 +43,22 @@ PROFILES: dict[str, dict[str, Profile]] = {
     "language": {
         "smoke": Profile(steps=6, batch=8, rate=1e-3, warmup=2, ema=0.9, save_seconds=2),
         "cpu": Profile(steps=3_700, batch=32, rate=2e-3, warmup=50, ema=0.995),
-        "gpu": Profile(steps=20_000, batch=256, rate=1.5e-3, warmup=500, ema=0.999),
+        "gpu": Profile(steps=20_000, batch=256, rate=1.5e-3, warmup=500, ema=0.999, workers=8),
     },
     "base": {
         "smoke": Profile(steps=6, batch=8, rate=1e-3, warmup=2, ema=0.9, save_seconds=2, copies=2),
         "cpu": Profile(steps=6_400, batch=48, rate=2e-3, warmup=100, copies=4),
-        "gpu": Profile(steps=60_000, batch=512, rate=1.5e-3, warmup=500, ema=0.9995, copies=2),
+        "gpu": Profile(steps=60_000, batch=512, rate=1.5e-3, warmup=500, ema=0.9995, copies=2, workers=8),
     },
     "process": {
         "smoke": Profile(steps=6, batch=4, rate=5e-4, warmup=2, ema=0.9, save_seconds=2, copies=2),
         "cpu": Profile(steps=2_450, batch=24, rate=1e-3, warmup=100, copies=2),
-        "gpu": Profile(steps=12_000, batch=256, rate=7e-4, warmup=200, copies=2),
+        "gpu": Profile(steps=12_000, batch=256, rate=7e-4, warmup=200, copies=2, workers=8),
     },
     "reflect": {
         "smoke": Profile(steps=6, batch=4, rate=5e-4, warmup=2, ema=0.9, save_seconds=2, copies=2),
         "cpu": Profile(steps=320, batch=24, rate=7e-4, warmup=50, copies=2),
-        "gpu": Profile(steps=4_000, batch=256, rate=5e-4, warmup=200, copies=2),
+        "gpu": Profile(steps=4_000, batch=256, rate=5e-4, warmup=200, copies=2, workers=8),
     },
     "reward": {
         "smoke": Profile(steps=6, batch=4, rate=5e-4, warmup=2, ema=0.9, save_seconds=2),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from mini_model.model.presets import MINI_AUTOENCODER, mini
 from mini_model.model.unified import UnifiedModel
 from mini_model.model.words import word_tokenizer
 from mini_model.training.autoencoder import AutoencoderStage
-from mini_model.training.base import UnifiedStage
+from mini_model.training.base import Always, UnifiedStage
 from mini_model.training.contact import contact_sheet, seeing_sheet
 from mini_model.training.loop import run, use_average
 from mini_model.training.preference import PreferenceStage
@@ -150,7 +151,7 @@ def _base(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix 
     whole = (model / WEIGHTS).exists()
     print(f"starting from the {'model' if whole else 'autoencoder alone'} in {model}")
     unified = UnifiedModel.from_pretrained(model) if whole else _new(model)
-    return UnifiedStage(unified.train(), profile, lambda rng, done: base_sample(rng), contact_sheet, seed)
+    return UnifiedStage(unified.train(), profile, Always(base_sample), contact_sheet, seed)
 
 
 def _language(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix | None) -> UnifiedStage:
@@ -176,7 +177,7 @@ def _process(model: Path, data: Path | None, profile: Profile, seed: int, mix: M
     """The model in `model`, taught to paint in steps."""
     unified = UnifiedModel.from_pretrained(model)
     return UnifiedStage(
-        unified.train(), profile, lambda rng, done: process_sample(rng, mix or USUAL), contact_sheet, seed
+        unified.train(), profile, Always(partial(process_sample, mix=mix or USUAL)), contact_sheet, seed
     )
 
 
@@ -190,7 +191,7 @@ def _reflect(model: Path, data: Path | None, profile: Profile, seed: int, mix: M
     print(f"learning from {told or 'made-up paintings alone'}")
     unified = UnifiedModel.from_pretrained(model)
     return UnifiedStage(
-        unified.train(), profile, lambda rng, done: reflect_sample(rng, sets, mix or USUAL), contact_sheet, seed
+        unified.train(), profile, Always(partial(reflect_sample, sets=sets, mix=mix or USUAL)), contact_sheet, seed
     )
 
 
