@@ -99,10 +99,10 @@ class Cache:
 
 
 def _with_room(store: Memory, needed: int) -> Float[Tensor, "R room both D"]:
-    """The store, grown by half when it is too short, so that growing stays rare."""
+    """The store, grown by half but at most by 1024 slots when it is too short, so that growing stays rare."""
     if store.shape[1] >= needed:
         return store
-    room = max(needed, store.shape[1] * 3 // 2)
+    room = max(needed, min(store.shape[1] * 3 // 2, store.shape[1] + 1024))
     grown = store.new_zeros(store.shape[0], room, *store.shape[2:])
     grown[:, : store.shape[1]] = store
     return grown

@@ -182,9 +182,9 @@ def spans_of(lengths: list[int]) -> list[tuple[int, int, int]]:
 def mask_over(cache: Cache, batch: Packed) -> Bool[Tensor, "R L K"]:
     """What each slot sees: all that its row has stored, and behind it of the batch what the batch's mask allows."""
     slot = torch.arange(cache.known + batch.length, device=batch.mask.device)
-    new = (slot - cache.lengths[:, None])[:, None].expand(-1, batch.length, -1)  # a slot's place in the batch
-    inside = (new >= 0) & (new < batch.length)
-    return (new < 0) | inside & batch.mask.gather(-1, new.clamp(0, batch.length - 1))
+    new = (slot - cache.lengths[:, None])[:, None]  # (R 1 K): a slot's place in the batch
+    at = new.clamp(0, batch.length - 1).expand(-1, batch.length, -1)  # a view; written out it would be the largest
+    return (new < 0) | (new >= 0) & (new < batch.length) & batch.mask.gather(-1, at)
 
 
 def rotate(x: Float[Tensor, "N heads D"], route: Route) -> Float[Tensor, "N heads D"]:
