@@ -10,7 +10,10 @@ import time
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from peft import PeftModel
+from peft.helpers import disable_input_dtype_casting
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 
 from mini_model.model.attention import Cache
 from mini_model.model.flow import Guidance
@@ -75,7 +78,7 @@ def packed_trajectory(model: UnifiedModel, setting: Setting) -> Packed:
     return pack([Material(model, setting).trajectory()], MARKS)
 
 
-def learn(model: nn.Module, batch: Packed, repeats: int) -> list[float]:
+def learn(model: PeftModel, batch: Packed, repeats: int) -> list[float]:
     """Seconds of each learning step after a first one that is not counted."""
     device = batch.slot.device
     optimizer = optimizer_for(model)
@@ -84,11 +87,12 @@ def learn(model: nn.Module, batch: Packed, repeats: int) -> list[float]:
         with torch.autocast(device.type, torch.bfloat16):
             loss = model(batch).total()
         loss.backward()
-        nn.utils.clip_grad_norm_(learned(model), 1.0)
+        clip_grad_norm_(learned(model), 1.0)
         optimizer.step()
         optimizer.zero_grad()
 
-    return _timed(step, repeats, device)
+    with disable_input_dtype_casting(model):  # autocast does it, without leaving float32 copies behind
+        return _timed(step, repeats, device)
 
 
 @torch.no_grad()

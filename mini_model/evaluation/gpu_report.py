@@ -141,7 +141,7 @@ class Bench:
         model = self.prepared(row)
         weights = self.allocated()
         if setting.task == "train":
-            batch = self.batch(setting).to(self.device, torch.bfloat16)
+            batch = self.batch(setting).to(self.device)
             seconds = learn(model, batch, self.repeats)
         else:
             seconds = denoise(model, setting, self.repeats)
@@ -218,7 +218,9 @@ def card(device: torch.device) -> str:
     return f"{facts.name}, {facts.total_memory / GB:.0f} GB, driver {driver}"
 
 
-def report(out: str | Path = FILE, repeats: int = 3, seconds: float = 500.0, rows: tuple[Row, ...] = ROWS) -> list[Figure]:
+def report(
+    out: str | Path = FILE, repeats: int = 3, seconds: float = 500.0, rows: tuple[Row, ...] = ROWS
+) -> list[Figure]:
     """Measure every row, write the figures to `out` after each, and return them.
 
     No row begins once `seconds` have passed; those left over are named. Where there is no card, the rows are tiny.

@@ -112,7 +112,10 @@ def additive(mask: Bool[Tensor, "R Q K"], like: Tensor) -> Float[Tensor, "R Q K"
     """A mask as what is added to the scores: nothing where a query may look, the lowest number where it may not."""
     device = like.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else like.dtype
-    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, torch.finfo(dtype).min)
+    keys = mask.shape[-1]
+    room = keys + -keys % 8 if mask.is_cuda else keys  # a card wants rows of whole eights, else it copies the mask
+    bias = torch.zeros(*mask.shape[:-1], room, dtype=dtype, device=mask.device)[..., :keys]
+    return bias.masked_fill_(~mask, torch.finfo(dtype).min)
 
 
 def attend(
@@ -140,7 +143,10 @@ def attend(
 
 
 def _sdpa(
-    q: Float[Tensor, "R H Q D"], k: Float[Tensor, "R J K D"], v: Float[Tensor, "R J K D"], bias: Float[Tensor, "R 1 Q K"]
+    q: Float[Tensor, "R H Q D"],
+    k: Float[Tensor, "R J K D"],
+    v: Float[Tensor, "R J K D"],
+    bias: Float[Tensor, "R 1 Q K"],
 ) -> Float[Tensor, "R H Q D"]:
     """The same through torch's own attention, on a card without ever holding all scores.
 

@@ -8,6 +8,7 @@ Letters in comments:  N tokens   W width   F numbers inside an MLP   L layers
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 
 from mini_model.errors import KitError
@@ -87,10 +88,16 @@ class Setting:
 def predict(setting: Setting) -> dict[str, float]:
     """GB by part; their sum is the highest moment of a step. Raises KitError for a setting that cannot be."""
     setting.check()
-    model = outline(preset(setting.preset))
+    model = _shape(setting.preset)
     parts = _weights(model, setting)
     parts |= _training(model, setting) if setting.task == "train" else _painting(model, setting)
     return {name: amount / GB for name, amount in parts.items()}
+
+
+@cache
+def _shape(name: str) -> UnifiedModel:
+    """The outline of a preset, drawn once."""
+    return outline(preset(name))
 
 
 def _weights(model: UnifiedModel, setting: Setting) -> dict[str, float]:

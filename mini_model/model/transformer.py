@@ -63,7 +63,7 @@ class Norm(nn.Module):
         return rms_norm(x.float(), self.weight.shape, self.weight.float(), self.eps).to(x.dtype)
 
 
-def project(x: Float[Tensor, "n W"], *layers: nn.Linear) -> Float[Tensor, "n all"]:
+def project(x: Float[Tensor, "n W"], *layers: nn.Module) -> Float[Tensor, "n all"]:
     """Several linear layers on the same input, their outputs side by side; a single product when that pays.
 
     Few large products run faster than many small ones. While weights change it pays once there are more tokens than
