@@ -170,7 +170,7 @@ def memory(
     apart: Annotated[bool, typer.Option("--apart", help="Guidance branches one after another.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Predict the GB that a setting takes on a card, part by part; exit code 1 and the nearest that fits if it does not."""
+    """Predict the GB a setting takes on a card, part by part; if too many, exit code 1 and the nearest that fits."""
     from mini_model.model.memory import Setting, answer, as_text
 
     packing = None if quantize == "none" else quantize

@@ -1,4 +1,4 @@
-"""The full-size model's machinery at tiny size: packed weights, adapters, frugal steps, the plan of memory, the report."""
+"""The full-size model's machinery at tiny size: packed weights, adapters, frugal steps, plan of memory, report."""
 
 import json
 import subprocess

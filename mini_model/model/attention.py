@@ -5,7 +5,7 @@ Letters in shapes:  R rows   Q query slots   K key slots   H heads   J key-value
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -169,7 +169,7 @@ def blocks(mask: Bool[Tensor, "R Q K"]) -> BlockMask:
     return create_block_mask(lambda r, h, i, j: mask[r, i, j], len(mask), None, *mask.shape[1:], device=mask.device)
 
 
-@cache
+@lru_cache(1)
 def _fused():
     """Flex attention compiled into one kernel; uncompiled it would write all scores down."""
     return torch.compile(flex_attention)
