@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
@@ -159,7 +160,7 @@ class Bench:
         """The packed trajectory of a setting, on the host; made once for rows that share its size."""
         key = replace(setting, packing=None, words_on_host=False, in_parts=False)
         if key not in self.batches:
-            self.batches = {key: packed_trajectory(self.model, setting)}
+            self.batches[key] = packed_trajectory(self.model, setting)
         return self.batches[key]
 
     def prepared(self, row: Row) -> UnifiedModel | PeftModel:
@@ -175,7 +176,8 @@ class Bench:
         self.model.config.attention = row.attention
         self.model.language_model.model.embed_tokens.to("cpu" if setting.words_on_host else self.device)
         if setting.task == "paint" and self.adapted is not None:
-            self.adapted = self.adapted.unload() and None
+            self.adapted.unload()
+            self.adapted = None
         if setting.task == "train" and self.adapted is None:
             self.adapted = adapt(self.model, Adapter(setting.und, setting.gen))
         remember_less(self.model, setting.in_parts)
@@ -205,6 +207,7 @@ def free() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
+@lru_cache
 def card(device: torch.device) -> str:
     """The card, its memory and its driver; or the processor, with a word that no card was measured."""
     if device.type != "cuda":

@@ -26,7 +26,7 @@ BYTES = {None: 2.0, "nf4": 0.5 + 1 / 64 + 4 / (64 * 256), "int8": 1.0}  # a pack
 BYTES["nf4-all"] = BYTES["nf4"]
 RESOLUTIONS = (1024, 512, 256)
 SEEN = {"bagel-7b": SEEN_FIT, "tiny": Fit(112, 28, 14)}  # how large a picture is looked at
-IN_ATTENTION, IN_MLP = 48, 8  # bytes a layer leaves behind for each of N x W, and of N x F, while it learns
+IN_ATTENTION, IN_MLP = 30, 8  # bytes a layer leaves behind for each of N x W, and of N x F, while it learns
 IN_PAINTING = 30  # bytes for each of N x W of the largest moment of a layer that does not learn
 
 
