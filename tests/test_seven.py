@@ -15,7 +15,7 @@ from mini_model.evaluation import gpu_report
 from mini_model.evaluation.card_work import MARKS, Material, learn, packed_trajectory
 from mini_model.evaluation.results import read_results
 from mini_model.model import UnifiedModel, transformer, unified
-from mini_model.model.checkpoint import marks_of
+from mini_model.model.checkpoint import load, marks_of
 from mini_model.model.generate import draw
 from mini_model.model.lora import (
     Adapter,
@@ -28,6 +28,7 @@ from mini_model.model.lora import (
     save_adapter,
 )
 from mini_model.model.memory import Setting, answer, fits, nearest, predict
+from mini_model.model.parity import CHECKS, Report, run_golden
 from mini_model.model.presets import bagel_7b, tiny
 from mini_model.model.quantize import quantize
 from mini_model.model.random_weights import outline, random_model
@@ -36,6 +37,7 @@ from mini_model.model.unified import word_losses
 
 HOME = Path(__file__).resolve().parent.parent
 MINI = HOME / "data_samples/weights/mini"
+GOLDENS = HOME / "tests/golden/bagel_tiny"
 TINY = Setting(preset="tiny", pixels=64, words=60, und=2, gen=2)
 
 
@@ -220,6 +222,21 @@ def test_a_packed_model_learns_one_trajectory_by_heart():
         if words_loss < 0.05 and picture_loss < first / 5:
             return
     raise AssertionError(f"words {words_loss:.3f}, picture {picture_loss:.3f} of {first:.3f} at first")
+
+
+@pytest.fixture(scope="module")
+def adapted_original():
+    model = load(GOLDENS / "model")
+    adapt(model, Adapter(und=2, gen=4)).eval()
+    return model
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_the_original_is_still_met_with_a_fresh_adapter_on(name, adapted_original):
+    report = Report()
+    run_golden(GOLDENS, name, adapted_original, report)
+    # what is frozen has no gradient to compare
+    assert report.cases and not [c for c in report.cases if not c.ok and "grad_norms" not in c.name]
 
 
 def test_the_plan_of_memory_adds_up():

@@ -27,7 +27,7 @@ BYTES["nf4-all"] = BYTES["nf4"]
 RESOLUTIONS = (1024, 512, 256)
 SEEN = {"bagel-7b": SEEN_FIT, "tiny": Fit(112, 28, 14)}  # how large a picture is looked at
 IN_ATTENTION, IN_MLP = 30, 8  # bytes a layer leaves behind for each of N x W, and of N x F, while it learns
-IN_PAINTING = 30  # bytes for each of N x W of the largest moment of a layer that does not learn
+IN_PAINTING = 40  # bytes for each of N x W of the largest moment of a layer that does not learn
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _painting(model: UnifiedModel, setting: Setting) -> dict[str, float]:
     count = branches * fresh
     return {
         "cache": 1.0 * slot * (setting.tokens + 1024 + setting.words + branches * room),  # two read, copies drawn on
-        "activations": IN_PAINTING * count * width + 8.0 * min(count * inner, AT_ONCE),
+        "activations": 1.0 * IN_PAINTING * count * width,
         "workspace": branches * (4.0 * room * width + 4 * fresh * room) + 4 * width * inner,  # keys repeated; the mask
     }
 
