@@ -15,6 +15,7 @@ from peft.helpers import disable_input_dtype_casting
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from mini_model.errors import KitError
 from mini_model.model.attention import Cache
 from mini_model.model.flow import Guidance
 from mini_model.model.generate import Canvases, feed, guided_velocity, places_of
@@ -86,6 +87,8 @@ def learn(model: PeftModel, batch: Packed, repeats: int) -> list[float]:
     def step() -> None:
         with torch.autocast(device.type, torch.bfloat16):
             loss = model(batch).total()
+        if not torch.isfinite(loss):
+            raise KitError(f"the loss is {loss.item()}, so this step says nothing about a real one")
         loss.backward()
         clip_grad_norm_(learned(model), 1.0)
         optimizer.step()

@@ -2,7 +2,7 @@
 
 Weights, adapters and moments are counted exactly, from the model's outline. What a step computes is counted with the
 number of copies that each kind of tensor leaves behind; the report of a card puts the measured peak beside it.
-GB here are 2**30 bytes, as cards are sold.
+GB here are 2**30 bytes, as the memory of cards is counted.
 
 Letters in comments:  N tokens   W width   F numbers inside an MLP   L layers
 """
