@@ -4,13 +4,14 @@ python -m mini_model.evaluation.gpu_report     or     make gpu-report
 
 On a CUDA card the model has BAGEL-7B's shape and random weights, and the allocator is held to the memory of a
 smaller card where a row says so. Elsewhere the very same rows run at a tiny size on the processor, which shows that
-they run and measures nothing about a card. The file is written anew after each row, so a kill loses at most one.
+they run and measures nothing about a card. The file is written anew with each figure, so a kill loses nothing.
 """
 
 import gc
 import os
 import subprocess
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ from mini_model.model.unified import UnifiedModel
 
 FILE = FOLDER / "gpu_report.json"
 SMALLER = 8  # how many times smaller the pictures' edges are in the tiny rows
+UNCAPPED = " without the cap"  # said of what a row that does not fit would have taken
 WEIGHTS = ("understanding expert", "generation expert", "table of words", "head", "joints", "encoder", "autoencoder")
 
 
@@ -55,22 +57,24 @@ class Row:
                                          ("branches apart", s.apart)) if on]  # fmt: skip
         work = "LoRA training" if s.task == "train" else "painting"
         cap = f"{self.budget:g} GB" if self.budget else "uncapped"
-        said = [s.packing or "bf16", f"{s.pixels} px", f"{s.tokens} tokens", self.attention, *sparing, cap]
+        size = f"{s.pictures} pictures of {s.pixels} px, {s.tokens} tokens"
+        said = [s.packing or "bf16", size, self.attention, *sparing, cap]
         return f"{work}, {', '.join(said)}"
 
 
 SPARING = Setting(words_on_host=True, in_parts=True)
 PAINT = Setting(task="paint", pictures=1, words_on_host=True)
-ROWS = (  # the most wanted first; rows of one packing together, since the model is built once for them
+ROWS = (  # the most wanted first; neighbours of one packing share a model
     Row(SPARING, 16),
     Row(PAINT, 12),
     Row(replace(PAINT, pixels=1024, apart=True), 12),
     Row(replace(SPARING, pixels=256), 12),
+    Row(Setting(words_on_host=True, pictures=3), 16),
     Row(Setting()),
-    Row(Setting(), 24),
-    Row(replace(PAINT, pixels=1024, words_on_host=False), 24),
     Row(Setting(packing=None)),
     Row(Setting(packing=None), attention="flex"),
+    Row(Setting(), 24),
+    Row(replace(PAINT, pixels=1024, words_on_host=False), 24),
 )
 
 
@@ -99,16 +103,18 @@ class Bench:
         }  # fmt: skip
 
     def note(self, row: Row, what: str, value: float, n: int = 1, seconds: float = 0.0) -> None:
-        """One more figure, written at once."""
-        cap = f"; held to {row.budget:g} GB" if row.budget else ""
+        """One more figure of a row, and the file with it, whole."""
+        held = row.budget and self.device.type == "cuda" and UNCAPPED not in what
+        cap = f"; held to {row.budget:g} GB" if held else ""
         self.figures.append(
             Figure(name=f"{row.name}: {what}", value=value, n=n, seeds=0, seconds=seconds,
                    device=f"{card(self.device)}{cap}", **self.told)
         )  # fmt: skip
         print(f"{what:>24} {value:.3f}", flush=True)
+        write_results(self.out, self.figures)
 
     def measure(self, row: Row) -> None:
-        """Run a row under its cap and note what came of it: fits or not, seconds, peak; the file is whole after it."""
+        """Run a row under its cap and note what came of it: fits or not, seconds, peak, and what was predicted."""
         print(f"{row.name}", flush=True)
         began, outcome = time.perf_counter(), self._outcome(row)
         if outcome in ("fits", "does not fit"):
@@ -120,17 +126,17 @@ class Bench:
             self.note(row, outcome, 0.0, seconds=time.perf_counter() - began)
         if outcome == "does not fit":  # how much it would have taken
             self._outcome(replace(row, budget=None), told_as=row)
-        write_results(self.out, self.figures)
 
     def _outcome(self, row: Row, told_as: Row | None = None) -> str:
         """Try a row: "fits", "does not fit", or how it failed. What it held is free afterwards."""
         try:
             with capped(row.budget, self.device):
-                self._run(row, told_as or row, "" if told_as is None else " without the cap")
+                self._run(row, told_as or row, "" if told_as is None else UNCAPPED)
             outcome = "fits"
         except torch.OutOfMemoryError:
             outcome = "does not fit"
         except Exception as error:  # a row that fails must not cost the rows behind it
+            traceback.print_exc()
             outcome = f"failed, {type(error).__name__}: {(str(error) or 'no reason given').splitlines()[0][:160]}"
         if self.adapted is not None:
             self.adapted.zero_grad()
@@ -224,7 +230,7 @@ def card(device: torch.device) -> str:
 def report(
     out: str | Path = FILE, repeats: int = 3, seconds: float = 500.0, rows: tuple[Row, ...] = ROWS
 ) -> list[Figure]:
-    """Measure every row, write the figures to `out` after each, and return them.
+    """Measure every row, write each figure to `out` as it comes, and return them.
 
     No row begins once `seconds` have passed; those left over are named. Where there is no card, the rows are tiny.
     """
