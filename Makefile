@@ -13,7 +13,7 @@ TOKENIZERS_PARALLELISM := false
 PYTHONUTF8 := 1
 export HF_HUB_OFFLINE TRANSFORMERS_OFFLINE HF_HUB_DISABLE_TELEMETRY TOKENIZERS_PARALLELISM PYTHONUTF8
 
-.PHONY: help demo test lab notebooks train-mini bench
+.PHONY: help demo test lab notebooks train-mini bench gpu-report
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ train-mini: $(READY) ## train the mini weights again on this processor, stage by
 
 bench: $(READY) ## measure this machine, then training and painting against its peak
 	$(PY) -m mini_model bench
+
+gpu-report: $(READY) ## measure what this machine's CUDA card can do with the model at its true size
+	$(PY) -m mini_model.evaluation.gpu_report
 
 # The stamp makes a second run install nothing; a changed lock, or a .venv broken half-way, installs again.
 $(READY): requirements.lock

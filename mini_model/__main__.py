@@ -157,6 +157,30 @@ def parity(
 
 
 @app.command()
+def memory(
+    preset: Annotated[Literal["bagel-7b", "tiny"], typer.Option(help="Size of the model.")] = "bagel-7b",
+    task: Annotated[Literal["train", "paint"], typer.Option(help="A learning step or a denoising step.")] = "train",
+    quantize: Annotated[Literal["nf4", "nf4-all", "int8", "none"], typer.Option(help="Bits of a weight.")] = "nf4",
+    rank: Annotated[int, typer.Option(min=0, help="Rank of the adapter in each expert.")] = 16,
+    resolution: Annotated[int, typer.Option(help="Edge of a picture in pixels.")] = 512,
+    pictures: Annotated[int, typer.Option(min=1, help="Pictures in the trajectory.")] = 4,
+    budget: Annotated[float, typer.Option(help="GB of the card.")] = 16.0,
+    words_on_host: Annotated[bool, typer.Option("--words-on-host", help="Table of words off the card.")] = False,
+    in_parts: Annotated[bool, typer.Option("--in-parts", help="MLPs learn some tokens at a time.")] = False,
+    apart: Annotated[bool, typer.Option("--apart", help="Guidance branches one after another.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Predict the GB a setting takes on a card, part by part; if too many, exit code 1 and the nearest that fits."""
+    from mini_model.model.memory import Setting, answer, as_text
+
+    packing = None if quantize == "none" else quantize
+    sparing = {"words_on_host": words_on_host, "in_parts": in_parts, "apart": apart}
+    said = answer(Setting(preset, task, packing, rank, rank, resolution, pictures, **sparing), budget)
+    say(said, as_text(said), as_json)
+    return 0 if said["fits"] else 1
+
+
+@app.command()
 def doctor(as_json: Json = False) -> int:
     """Say what this machine lacks and what to type to mend it; exit code 1 if something does."""
     from mini_model.doctor import as_json as answer

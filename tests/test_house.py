@@ -140,7 +140,7 @@ def test_no_kept_file_speaks_of_another_place():
 def test_make_alone_lists_each_target_in_one_line():
     made = subprocess.run(["make", "--no-print-directory"], cwd=HOME, capture_output=True, text=True, timeout=20)
     words = [line.split()[1] for line in made.stdout.splitlines()]
-    assert words == ["demo", "test", "lab", "notebooks", "train-mini", "bench"]
+    assert words == ["demo", "test", "lab", "notebooks", "train-mini", "bench", "gpu-report"]
 
 
 def bare_clone(folder: Path, python: str) -> Path:

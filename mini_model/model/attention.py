@@ -5,16 +5,21 @@ Letters in shapes:  R rows   Q query slots   K key slots   H heads   J key-value
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 from torch.nn.functional import scaled_dot_product_attention
 
 Queries = Float[Tensor, "R Q H D"]
 Keys = Float[Tensor, "R K J D"]
 Memory = Float[Tensor, "R slots both D"]
 Slots = tuple[Int[Tensor, "R 1"], Int[Tensor, "R Q"]]  # row and column
+# the kernels that never write all scores down: at 12,000 tokens those would fill a card several times over
+LEAN = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
 
 
 @dataclass
@@ -94,10 +99,10 @@ class Cache:
 
 
 def _with_room(store: Memory, needed: int) -> Float[Tensor, "R room both D"]:
-    """The store, grown by half when it is too short, so that growing stays rare."""
+    """The store, grown by half but at most by 1024 slots when it is too short, so that growing stays rare."""
     if store.shape[1] >= needed:
         return store
-    room = max(needed, store.shape[1] * 3 // 2)
+    room = max(needed, min(store.shape[1] * 3 // 2, store.shape[1] + 1024))
     grown = store.new_zeros(store.shape[0], room, *store.shape[2:])
     grown[:, : store.shape[1]] = store
     return grown
@@ -107,23 +112,25 @@ def additive(mask: Bool[Tensor, "R Q K"], like: Tensor) -> Float[Tensor, "R Q K"
     """A mask as what is added to the scores: nothing where a query may look, the lowest number where it may not."""
     device = like.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else like.dtype
-    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, torch.finfo(dtype).min)
+    keys = mask.shape[-1]
+    room = keys + -keys % 8 if mask.is_cuda else keys  # a card wants rows of whole eights, else it copies the mask
+    bias = torch.zeros(*mask.shape[:-1], room, dtype=dtype, device=mask.device)[..., :keys]
+    return bias.masked_fill_(~mask, torch.finfo(dtype).min)
 
 
 def attend(
-    queries: Queries, keys: Keys, values: Keys, bias: Float[Tensor, "R Q K"], how: str
+    queries: Queries, keys: Keys, values: Keys, bias: Float[Tensor, "R Q K"] | BlockMask, how: str
 ) -> Float[Tensor, "R Q H D"]:
     """Each query takes a weighted mean of the values it may see; heads share keys and values in groups.
 
-    bias: a mask made `additive`. `explicit` is softmax written out: on a CPU its backward is about twice as fast as
-    that of `sdpa`.
+    bias: a mask made `additive`, or for `flex` a mask cut into `blocks`. `explicit` is softmax written out: on a CPU
+    its backward is about twice as fast as that of `sdpa`.
     """
     q, k, v = (x.transpose(1, 2) for x in (queries, keys, values))
     if how == "flex":
-        return _flex(q, k, v, bias == 0).transpose(1, 2)
+        return _flex(q, k, v, bias if isinstance(bias, BlockMask) else blocks(bias == 0)).transpose(1, 2)
     if how == "sdpa":
-        grouped = q.shape[1] != k.shape[1]
-        return scaled_dot_product_attention(q, k, v, bias[:, None], enable_gqa=grouped).transpose(1, 2)
+        return _sdpa(q, k, v, bias[:, None]).transpose(1, 2)
     rows, heads, length, width = q.shape
     groups = k.shape[1]
     # (R H Q D) -> (R J H/J*Q D): the heads that share a key stand one after another, so keys are not repeated
@@ -135,12 +142,45 @@ def attend(
     return mixed.reshape(rows, heads, length, width).transpose(1, 2)
 
 
-def _flex(q: Tensor, k: Tensor, v: Tensor, mask: Bool[Tensor, "R Q K"]) -> Tensor:
+def _sdpa(
+    q: Float[Tensor, "R H Q D"],
+    k: Float[Tensor, "R J K D"],
+    v: Float[Tensor, "R J K D"],
+    bias: Float[Tensor, "R 1 Q K"],
+) -> Float[Tensor, "R H Q D"]:
+    """The same through torch's own attention, on a card without ever holding all scores.
+
+    Torch's kernels for masks want one key head for each query head; asked to share them, torch would fall back to
+    writing out the scores. So on a card the keys are repeated, and that fallback is ruled out.
+    """
+    grouped = q.shape[1] != k.shape[1]
+    if not q.is_cuda:
+        return scaled_dot_product_attention(q, k, v, bias, enable_gqa=grouped)
+    k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v)) if grouped else (k, v)
+    with sdpa_kernel(LEAN):
+        return scaled_dot_product_attention(q, k, v, bias)
+
+
+def blocks(mask: Bool[Tensor, "R Q K"]) -> BlockMask:
+    """A mask cut into blocks of 128 x 128 for flex attention, which skips those that are empty.
+
+    Made once for a batch, since it is the same in every layer.
+    """
+    return create_block_mask(lambda r, h, i, j: mask[r, i, j], len(mask), None, *mask.shape[1:], device=mask.device)
+
+
+@lru_cache(1)
+def _fused():
+    """Flex attention compiled into one kernel; uncompiled it would write all scores down."""
+    return torch.compile(flex_attention)
+
+
+def _flex(
+    q: Float[Tensor, "R H Q D"], k: Float[Tensor, "R J K D"], v: Float[Tensor, "R J K D"], block: BlockMask
+) -> Float[Tensor, "R H Q D"]:
     """The same through flex attention, which skips the blocks of the mask that are empty (CUDA, long rows).
 
     On a CPU torch runs it unfused, which is slow, and forward only.
     """
-    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
-
-    block = create_block_mask(lambda r, h, i, j: mask[r, i, j], len(mask), None, *mask.shape[1:], device=q.device)
-    return flex_attention(q, k, v, block_mask=block, enable_gqa=q.shape[1] != k.shape[1])
+    run = _fused() if q.is_cuda else flex_attention
+    return run(q, k, v, block_mask=block, enable_gqa=q.shape[1] != k.shape[1])

@@ -47,7 +47,8 @@ class TimeEmbedder(nn.Module):
 
     def forward(self, t: Float[Tensor, "n"]) -> Float[Tensor, "n W"]:
         """One vector a time; equal times give equal vectors."""
-        sinusoid = time_sinusoid(t).to(self.mlp["0"].weight.dtype)
+        weight = self.mlp["0"].weight
+        sinusoid = time_sinusoid(t).to(weight.dtype if weight.is_floating_point() else self.mlp["2"].bias.dtype)
         return self.mlp["2"](silu(self.mlp["0"](sinusoid)))
 
 

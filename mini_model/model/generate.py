@@ -122,17 +122,19 @@ def draw(
     steps: int,
     shift: float,
     guidance: Guidance = UNGUIDED,
+    apart: bool = False,
 ) -> Iterator[Float[Tensor, "R n C"]]:
     """Walk from noise to latents, yielding the tokens after each Euler step.
 
     `contexts` holds one to three memories of the same rows: everything; everything but the last words; nothing but
-    the words. All guidance branches go through the model in one forward.
+    the words. All guidance branches go through the model in one forward, or one after another where they are kept
+    `apart`: slower, in a third of the memory.
     """
     at = places_of(model, grid)
     x, times = noise.to(model.device, torch.float32), schedule(steps, shift)
-    canvases: dict[int, Canvas] = {}
+    canvases: Canvases = {}
     for now, then in zip(times.tolist(), times[1:].tolist(), strict=False):
-        x = x - guided_velocity(model, contexts, x, at, now, marks, guidance, canvases) * (now - then)
+        x = x - guided_velocity(model, contexts, x, at, now, marks, guidance, canvases, apart) * (now - then)
         yield x
 
 
@@ -140,9 +142,9 @@ def draw(
 class Canvas:
     """All that stays as it is while a picture is drawn: what each branch knows, and where the new tokens stand."""
 
-    context: Cache
+    contexts: Sequence[Cache]
+    joined: Cache | None  # the contexts as one; None: joined anew for each step, and forgotten again
     batch: Packed
-    branches: int
 
     @classmethod
     def of(
@@ -152,21 +154,26 @@ class Canvas:
         x: Float[Tensor, "R n C"],
         at: Int[Tensor, "n"],
         marks: Marks,
+        keep: bool = True,
     ) -> "Canvas":
         """A picture's tokens at the end of each branch's context; nothing will be remembered of them."""
-        context = Cache.joined(contexts, x.shape[1] + 2)  # two more for the marks around the picture
         samples = [[Noised(tokens, at, 1.0)] for tokens in x.repeat(len(contexts), 1, 1).cpu()]
-        batch = pack(samples, marks, starts=context.positions.tolist())
-        return cls(context, batch.to(model.device, model.dtype), len(contexts))
+        batch = pack(samples, marks, starts=torch.cat([c.positions for c in contexts]).tolist())
+        joined = Cache.joined(contexts, batch.length) if keep else None
+        return cls(contexts, joined, batch.to(model.device, model.dtype))
 
     def velocities(
         self, model: UnifiedModel, x: Float[Tensor, "R n C"], time: float
     ) -> Float[Tensor, "branches R n C"]:
         """The velocity of every picture in every branch, in one forward."""
-        tokens = x.to(model.dtype).repeat(self.branches, 1, 1).flatten(0, 1)
-        times = torch.full_like(self.batch.time, time)
-        _, hidden = model.hidden(replace(self.batch, latents=tokens, noise=tokens, time=times), self.context)
-        return model.llm2vae(hidden).float().unflatten(0, (self.branches, *x.shape[:2]))
+        branches = len(self.contexts)
+        tokens = x.to(model.dtype).repeat(branches, 1, 1).flatten(0, 1)
+        batch = replace(self.batch, latents=tokens, noise=tokens, time=torch.full_like(self.batch.time, time))
+        _, hidden = model.hidden(batch, self.joined or Cache.joined(self.contexts, batch.length))
+        return model.llm2vae(hidden).float().unflatten(0, (branches, *x.shape[:2]))
+
+
+Canvases = dict[tuple[int, int], Canvas]  # for one picture, by the first branch on it and the one after its last
 
 
 @torch.no_grad()
@@ -178,17 +185,20 @@ def guided_velocity(
     time: float,
     marks: Marks,
     guidance: Guidance,
-    canvases: dict[int, Canvas],
+    canvases: Canvases,
+    apart: bool = False,
 ) -> Float[Tensor, "R n C"]:
-    """Where each picture goes from here, guided as far as this time allows it.
+    """Where each picture goes from here, guided as far as this time allows it; `canvases` begins empty, and is filled.
 
-    `canvases` keeps, for one picture, the canvas of each number of branches; an empty one is filled.
+    apart: the branches go through the model one after another.
     """
     scales = guidance.at(time)
     branches = len(contexts) if scales[0] > 1 else 1
-    if branches not in canvases:
-        canvases[branches] = Canvas.of(model, contexts[:branches], x, at, marks)
-    v = canvases[branches].velocities(model, x, time)
+    parts = [(i, i + 1) for i in range(branches)] if apart else [(0, branches)]
+    for part in parts:
+        if part not in canvases:
+            canvases[part] = Canvas.of(model, contexts[slice(*part)], x, at, marks, keep=not apart)
+    v = torch.cat([canvases[part].velocities(model, x, time) for part in parts])
     return guide(v[0], v[1], v[2] if branches > 2 else None, guidance, scales) if branches > 1 else v[0]
 
 

@@ -15,11 +15,14 @@ from typing import TypeVar
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask
 from torch.nn.functional import linear, pad, rms_norm, silu
+from torch.utils.checkpoint import checkpoint
 from transformers import Qwen2Config
+from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
 
-from mini_model.model.attention import Cache, Slots, additive, attend
+from mini_model.model.attention import Cache, Slots, additive, attend, blocks
 from mini_model.model.sequence import Packed
 
 EXPERTS = ("", "_moe_gen")  # the suffix of each expert's parameters: understanding, generation
@@ -27,6 +30,7 @@ Tokens = Float[Tensor, "N W"]
 Made = TypeVar("Made")
 ALIKE = 0.85  # how long a row must be, against the longest, to be worked on beside it
 KEPT_TOGETHER = 2**21  # most weights that are kept a second time, side by side, to paint faster
+AT_ONCE = 2**26  # most numbers inside an MLP at once where memory is to be saved; the mini model never comes near
 
 
 Streams = tuple[Float[Tensor, "U W"], Float[Tensor, "G W"]]  # the two experts' tokens
@@ -42,7 +46,7 @@ class Route:
     sin: Float[Tensor, "N 1 D"]  # its first half negated, as `rotate` takes it
     cache: Cache | None  # what each row remembers; none in training
     slots: Slots | None  # where in the cache the batch's keys and values go
-    bias: Float[Tensor, "R L K"]  # what each slot sees: of the cache, where there is one, else of the batch
+    bias: Float[Tensor, "R L K"] | BlockMask  # what each slot sees: of the cache, if there is one, else of the batch
     spans: list[tuple[int, int, int]]  # without a cache: rows of about one length, to be worked on together
     how: str
 
@@ -59,19 +63,24 @@ class Norm(nn.Module):
         return rms_norm(x.float(), self.weight.shape, self.weight.float(), self.eps).to(x.dtype)
 
 
-def project(x: Float[Tensor, "n W"], *layers: nn.Linear) -> Float[Tensor, "n all"]:
+def project(x: Float[Tensor, "n W"], *layers: nn.Module) -> Float[Tensor, "n all"]:
     """Several linear layers on the same input, their outputs side by side; a single product when that pays.
 
     Few large products run faster than many small ones. While weights change it pays once there are more tokens than
     weight rows to put together; layers in 4 bit or with an adapter are called as they are.
     """
-    plain = all(type(layer) is nn.Linear for layer in layers)
+    plain = _plain(layers)
     if plain and not torch.is_grad_enabled() and sum(layer.weight.numel() for layer in layers) <= KEPT_TOGETHER:
         parts = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
         return linear(x, *kept(layers[0], "together", parts, lambda: _together(layers)))
     if plain and len(x) >= sum(layer.out_features for layer in layers):
         return linear(x, *_together(layers))
     return torch.cat([layer(x) for layer in layers], dim=-1)
+
+
+def _plain(layers: tuple[nn.Module, ...]) -> bool:
+    """Whether these are linear layers and nothing else: not in 4 bit, without an adapter."""
+    return all(type(layer) is nn.Linear for layer in layers)
 
 
 def _together(layers: tuple[nn.Linear, ...]) -> tuple[Tensor, Tensor | None]:
@@ -148,6 +157,8 @@ def meet(q: Tensor, kv: Tensor, route: Route, layer: int) -> Float[Tensor, "R L 
 
 def meet_at_length(q: Tensor, k: Tensor, v: Tensor, route: Route) -> Float[Tensor, "R L H D"]:
     """Attention within the batch, rows of about one length at a time: its cost grows with their square."""
+    if route.how == "flex":  # it skips what is empty by itself
+        return attend(q, k, v, route.bias, route.how)
     mixed = []
     for start, end, used in route.spans:
         part = (x[start:end, :used] for x in (q, k, v))
@@ -171,9 +182,9 @@ def spans_of(lengths: list[int]) -> list[tuple[int, int, int]]:
 def mask_over(cache: Cache, batch: Packed) -> Bool[Tensor, "R L K"]:
     """What each slot sees: all that its row has stored, and behind it of the batch what the batch's mask allows."""
     slot = torch.arange(cache.known + batch.length, device=batch.mask.device)
-    new = (slot - cache.lengths[:, None])[:, None].expand(-1, batch.length, -1)  # a slot's place in the batch
-    inside = (new >= 0) & (new < batch.length)
-    return (new < 0) | inside & batch.mask.gather(-1, new.clamp(0, batch.length - 1))
+    new = (slot - cache.lengths[:, None])[:, None]  # (R 1 K): a slot's place in the batch
+    at = new.clamp(0, batch.length - 1).expand(-1, batch.length, -1)  # a view; written out it would be the largest
+    return (new < 0) | (new >= 0) & (new < batch.length) & batch.mask.gather(-1, at)
 
 
 def rotate(x: Float[Tensor, "N heads D"], route: Route) -> Float[Tensor, "N heads D"]:
@@ -191,20 +202,38 @@ def to_rows(x: Float[Tensor, "N heads D"], route: Route) -> Float[Tensor, "R L h
 class Mlp(nn.Module):
     """Two linear layers up, one gating the other, and one down (Qwen2's MLP)."""
 
+    in_parts = False  # while training: think of some tokens at a time, and of all of them once more on the way back
+
     def __init__(self, config: Qwen2Config) -> None:
         super().__init__()
         self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.most = max(1, AT_ONCE // config.intermediate_size)  # tokens at once
 
     def forward(self, x: Float[Tensor, "n W"]) -> Float[Tensor, "n W"]:
-        """What this token makes of what it knows."""
+        """What this token makes of what it knows; no token needs another here, so parts give the same as the whole."""
+        learning = torch.is_grad_enabled()
+        if len(x) <= self.most or learning and not self.in_parts:
+            return self._think(x)
+        parts = x.split(self.most)
+        if not learning:
+            return torch.cat([self._think(part) for part in parts])
+        return torch.cat([checkpoint(self._think, part, use_reentrant=False) for part in parts])
+
+    def _think(self, x: Float[Tensor, "n W"]) -> Float[Tensor, "n W"]:
+        """Gate, up, and down again."""
+        if not _plain((self.gate_proj, self.up_proj)):
+            return self.down_proj(silu(self.gate_proj(x)) * self.up_proj(x))
         gate, up = project(x, self.gate_proj, self.up_proj).chunk(2, dim=-1)
         return self.down_proj(silu(gate) * up)
 
 
-class Layer(nn.Module):
-    """Attention, then an MLP, each behind a norm and added to the stream; all but attention exists twice."""
+class Layer(GradientCheckpointingLayer):
+    """Attention, then an MLP, each behind a norm and added to the stream; all but attention exists twice.
+
+    A layer can forget what it computed and compute it again on the way back (transformers' own mechanism).
+    """
 
     def __init__(self, config: Qwen2Config) -> None:
         super().__init__()
@@ -245,7 +274,8 @@ class Stack(nn.Module):
         sin[..., : sin.shape[-1] // 2] *= -1  # a pair's first number takes less of its second
         slots = cache.slots(batch.length) if cache else None
         mask, spans = (mask_over(cache, batch), []) if cache else (batch.mask, spans_of(batch.lengths.tolist()))
-        route = Route(batch, und, cos[0, :, None], sin[0, :, None], cache, slots, additive(mask, x), spans, how)
+        bias = blocks(mask) if how == "flex" and cache is None else additive(mask, x)
+        route = Route(batch, und, cos[0, :, None], sin[0, :, None], cache, slots, bias, spans, how)
         streams = (x[:und], x[und:])
         for index, layer in enumerate(self.layers):
             streams = layer(streams, route, index)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from mini_model.model.attention import Cache
@@ -23,6 +24,8 @@ from mini_model.model.flow import mix, velocity
 from mini_model.model.sequence import Packed
 from mini_model.model.transformer import LanguageModel
 from mini_model.model.vision import Connector, VisionModel
+
+LOGITS_AT_ONCE = 2**24  # most logits that are held at once in training: 64 MB in float32
 
 
 @dataclass
@@ -43,7 +46,7 @@ class UnifiedModel(PreTrainedModel):
 
     config_class = UnifiedConfig
     base_model_prefix = "bagel"
-    supports_gradient_checkpointing = False
+    supports_gradient_checkpointing = True
 
     def __init__(self, config: UnifiedConfig) -> None:
         super().__init__(config)
@@ -73,6 +76,11 @@ class UnifiedModel(PreTrainedModel):
     def tokenizer(self):
         """Words to ids and back; a Hugging Face tokenizer."""
         return self.companions["tokenizer"]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes; the table of words may stay in the host's memory."""
+        return self.vae2llm.weight.device
 
     def _apply(self, fn, recurse: bool = True):
         """Move the autoencoder along with the network."""
@@ -110,7 +118,8 @@ class UnifiedModel(PreTrainedModel):
 
     def embed(self, batch: Packed) -> Float[Tensor, "N W"]:
         """Every token as a vector of one width: words, then seen patches, then latents."""
-        parts = [self.language_model.model.embed_tokens(batch.text_ids)]
+        words = self.language_model.model.embed_tokens
+        parts = [words(batch.text_ids.to(words.weight.device)).to(batch.text_ids.device)]
         if len(batch.patches):
             features = self.vit_model.vision_model(
                 batch.patches, batch.patch_at, batch.patch_counts, self.config.attention
@@ -131,14 +140,30 @@ class UnifiedModel(PreTrainedModel):
     def forward(self, batch: Packed) -> Losses:
         """The loss of each target word, and of each number of each noised picture."""
         words, pictures = self.hidden(batch)
-        logits = self.language_model.lm_head(words[batch.ce_at])
         drawn = batch.noised
         predicted = self.llm2vae(pictures[drawn]).float() if len(pictures) else batch.latents
         target = velocity(batch.latents[drawn], batch.noise[drawn]) if len(pictures) else batch.latents
         return Losses(
-            cross_entropy(logits.float(), batch.ce_labels, reduction="none"),
+            word_losses(words[batch.ce_at], self.language_model.lm_head, batch.ce_labels),
             (predicted - target.float()).pow(2),
         )
+
+
+def word_losses(
+    hidden: Float[Tensor, "targets W"], head: nn.Linear, labels: Int[Tensor, "targets"]
+) -> Float[Tensor, "targets"]:
+    """How surprised the head is by each word that came, a few words at a time where the vocabulary is large.
+
+    A word's logits are 152,000 numbers at 7B. Each part forgets them and computes them again on the way back.
+    """
+
+    def surprise(some: Tensor, wanted: Tensor) -> Tensor:
+        return cross_entropy(head(some).float(), wanted, reduction="none")
+
+    parts = zip(*(x.split(max(1, LOGITS_AT_ONCE // head.out_features)) for x in (hidden, labels)), strict=True)
+    if hidden.numel() and len(labels) * head.out_features > LOGITS_AT_ONCE:
+        return torch.cat([checkpoint(surprise, *part, use_reentrant=False) for part in parts])
+    return surprise(hidden, labels)
 
 
 @torch.no_grad()

@@ -72,7 +72,7 @@ class VisionTransformer(nn.Module):
         mask = real[:, None] & real[:, :, None] | torch.eye(max(counts), dtype=torch.bool, device=x.device)
         bias = additive(mask, x)
         for layer in self.encoder["layers"]:
-            padded = layer(padded, bias, "explicit" if how == "flex" else how)
+            padded = layer(padded, bias, "sdpa" if how == "flex" else how)  # a picture's patches all see each other
         return self.post_layernorm(padded[real])
 
 
