@@ -194,7 +194,8 @@ contact(
     heads=["yours", "yours", "expected", "expected"],
     alt="Two pictures decoded from points of their clouds, beside the expected ones, which they "
     f"{'equal' if sample is my_sample else 'do not equal'}. Of the things in these the judge finds "
-    + ", ".join(f"{survival(made, FULL):.0%} at cloud × {times}" for times, (_, made) in by.items()),
+    + ", ".join(f"{survival(made, FULL):.0%} at cloud × {times}" for times, (_, made) in by.items())
+    + ".",
 )
 
 # %% [markdown]
@@ -313,7 +314,8 @@ sheets = train(yours, STEPS, watch=[STEPS * share // 60 for share in (2, 5, 15, 
 contact(
     {"originals": exam[full], **sheets},
     alt="Four originals above; below, what came back as training went on. Of their things the judge finds "
-    + ", ".join(f"{survival(pictures, FULL):.0%} at {step}" for step, pictures in sheets.items()),
+    + ", ".join(f"{survival(pictures, FULL):.0%} at {step}" for step, pictures in sheets.items())
+    + ".",
 )
 
 # %% [markdown]
@@ -436,7 +438,8 @@ print(f"of the three controls most is left by: {best}, {survived[best]:.1%}")
 contact(
     {"originals": exam[full], **{name: pictures[full] for name, pictures in returned.items()}},
     alt="Four originals and what came back by each way. Of all things of the exam the judge finds again: "
-    + ", ".join(f"{name} {share:.0%}" for name, share in survived.items()),
+    + ", ".join(f"{name} {share:.0%}" for name, share in survived.items())
+    + ".",
 )
 
 # %% [markdown] tags=["instructor"]
@@ -467,11 +470,11 @@ mixed = torch.cat([(1 - way) * one + way * other for way in ways])
 between = [(1 - way) * shipped.encode(one) + way * shipped.encode(other) for way in ways]
 rows = {"pixels mixed": mixed, "latents mixed": shipped.decode(torch.cat(between))}
 half = {name: [survival(row[3:4], [scene]) for scene in FULL[:2]] for name, row in rows.items()}
+told = "; ".join(f"{name} {a:.0%} of the first's, {b:.0%} of the other's" for name, (a, b) in half.items())
 contact(
     rows,
     heads=[f"{way:.2f}" for way in ways],
-    alt="From one picture to another in seven steps. Half-way the judge finds of the first, of the second: "
-    + "; ".join(f"{name} {one:.0%}, {other:.0%}" for name, (one, other) in half.items()),
+    alt=f"From one picture to another in seven steps. Half-way the judge finds of the things: {told}.",
 )
 
 # %% [markdown]
@@ -498,7 +501,8 @@ for weight in (0.0, KL_WEIGHT, 0.1, 1.0):
 contact(
     {"originals": exam[full], **sheets},
     alt="Four originals, and what comes back after training on. Of all the exam's things the judge finds: "
-    + ", ".join(f"{name} {share:.0%}" for name, (_, share) in kept.items()),
+    + ", ".join(f"{name}: {share:.0%}" for name, (_, share) in kept.items())
+    + ".",
 )
 
 # %% [markdown]
@@ -526,7 +530,8 @@ contact(
     sheets,
     heads=[f"t = {t:g}" for t in TIMES],
     alt="One picture at five times, in three scales. Things that the judge finds in all pictures: "
-    + "; ".join(f"{name} {', '.join(f'{share:.0%}' for share in row)}" for name, row in readable.items()),
+    + "; ".join(f"{name} {', '.join(f'{share:.0%}' for share in row)}" for name, row in readable.items())
+    + ".",
 )
 
 # %% [markdown] tags=["quiz"]

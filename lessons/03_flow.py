@@ -493,7 +493,7 @@ gallery(
     {name: painted[::9] for name, painted in rows.items()},
     TITLES,
     alt=f"The same eight askings, {NAMED}, painted with guidance 1, 2 and 4; last row: with another's push. "
-    f"{'; '.join(told)}.",
+    f"Counted over all: {'; '.join(told)}.",
 )
 
 # %% [markdown] tags=["instructor"]

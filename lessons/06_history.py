@@ -607,3 +607,5 @@ assert faults["detours 0.3, any order"][0] > 0, "changes speak of what must be t
 assert right["grounded"] == 1.0 > right["any place"] and rates[0] == 0 < max(rates)
 if PROFILE == "cpu":
     assert all(mixed["operations"][word] > 0 for word in OPERATIONS)
+    nearer = [abs(paper["pictures a sample"] - made["pictures a sample"]) for made in (mixed, plain)]
+    assert nearer[0] < nearer[1] and mixed["most pictures"] > paper["most pictures"]

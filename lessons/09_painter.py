@@ -394,7 +394,7 @@ class Easel(Memory):
 
 attempt, easel, tale = Easel(PROMPT), Easel(PROMPT), Story(PROMPT, SEED)
 ask(lambda: mine(attempt, what_next, 8), ())  # your own function, right or wrong
-told, theirs, board = paint(easel, what_next, 8), turns(story), Figure(figsize=(9, 4.4), layout="constrained")
+told, theirs, board = paint(easel, what_next, 8), turns(story), Figure(figsize=(9, 4.4), layout="compressed")
 gap = max(np.ptp([one[2], two[1]], axis=0).max() for one, two in zip(told, theirs, strict=True) if one[2])
 print("same words:", [text for _, text, _ in told] == [text for text, _ in theirs], " pixels off by:", gap)
 expected = [picture for _, picture in theirs if picture]
@@ -474,7 +474,8 @@ figure(board, "Milliseconds a word, first and last quarter: memory {}, {}; anew 
 # ## 9.7 Baseline and negative control: what does the picture follow?
 #
 # **Baseline**: the same weights paint at once, without words. The judge's boxes (lesson 1) show one prompt
-# painted at once, then by your loop; if possible, one whose verdicts differ. Your loop draws more: the costs are not equal.
+# painted at once, then by your loop; if possible, one whose verdicts differ. Your loop draws more: the costs are
+# not equal.
 #
 # **Negative control**: if plans matter, the plan of *another* prompt must lead to another picture; if the prompt
 # alone counts, it must not. Three rows of first drafts from the same noise: own memory (so far the prompt) and own

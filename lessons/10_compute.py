@@ -525,7 +525,7 @@ forest(lines, "gain of process on the best of n at once")
 # %% [markdown] tags=["quiz"]
 # In denoising steps words are free, so they buy the baseline fewer pictures than forwards do, and the same
 # stories look better. Pictures taken for tries mostly shrink an interval though nothing was learned. One seed
-# without an interval gives a number that the next seed moves.
+# without an interval gives a number that the next seed may move.
 #
 # ## Quiz
 # Click a choice to see the reason.

@@ -18,7 +18,7 @@ from mini_model.trajectory import Plan, Reflection, Step, Trajectory
 from mini_model.world.prompts import Group, Request
 from mini_model.world.render import render
 from mini_model.world.scene import Scene, Thing
-from mini_model.world.things import PLACES
+from mini_model.world.things import PLACES, UNCLEAR
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PROMPT = "a photo of a red star left of a blue house on the meadow"
@@ -195,6 +195,7 @@ def test_a_prompt_of_another_world_is_shown_and_asks_for_no_relation():
         (story.direct(), "empty history"),
         ([render(PAGE)], "list of scenes"),
         (PAGE, "not Scene"),
+        ([PAGE.add(replace(CUP, name=UNCLEAR))], "leave it out with scene.told"),
         (None, "not NoneType"),
     ],
 )

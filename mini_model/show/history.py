@@ -107,11 +107,13 @@ def history_explorer(history: Trajectory | Sequence[Scene], prompt: str = "") ->
     """A widget that plays how a picture came about: a slider over its steps, scene graph, picture and words.
 
     `history` is a trajectory, whose scenes are read from its plans, or the scenes themselves in order; `prompt` says
-    which relations were asked for. Raises KitError when there is no step to show.
+    which relations were asked for. Raises KitError when there is no step to show, or a thing that cannot be told.
     """
     if isinstance(history, Trajectory):
         pages, prompt = _told(history), prompt or history.prompt
     elif isinstance(history, Sequence) and all(isinstance(scene, Scene) for scene in history):
+        if any(scene != scene.told() for scene in history):
+            raise KitError("a thing that cannot be told cannot be drawn either; leave it out with scene.told()")
         pages = _drawn(history)
     else:
         raise KitError(f"a history is a trajectory or a list of scenes, not {type(history).__name__}; give one of them")
