@@ -34,14 +34,14 @@ def next_logits(
     model: UnifiedModel, cache: Cache, ids: Int[Tensor, "R"], active: Bool[Tensor, "R"]
 ) -> Float[Tensor, "R V"]:
     """Feed one token to each active row and say what may come next; the other rows stay as they are."""
-    rows = len(ids)
+    rows, positions, active = len(ids), cache.positions.cpu(), active.long().cpu()
     none = torch.zeros(0, dtype=torch.long)
     batch = Packed(
         rows=rows, length=1, text_ids=ids.cpu(), patches=torch.zeros(0, 0), patch_at=none, patch_counts=[],
         latents=torch.zeros(0, 0), noise=torch.zeros(0, 0), latent_at=none, time=torch.zeros(0),
-        noised=torch.zeros(0, dtype=torch.bool), slot=torch.arange(rows), position=cache.positions.cpu(),
-        mask=torch.ones(rows, 1, 1, dtype=torch.bool), ce_at=none, ce_labels=none, lengths=active.long().cpu(),
-        after=(cache.positions + active).cpu(),
+        noised=torch.zeros(0, dtype=torch.bool), slot=torch.arange(rows), position=positions,
+        mask=torch.ones(rows, 1, 1, dtype=torch.bool), ce_at=none, ce_labels=none, lengths=active,
+        after=positions + active,
     ).to(model.device, model.dtype)  # fmt: skip
     words, _ = model.hidden(batch, cache, keep=True)
     return model.language_model.lm_head(words).float()

@@ -29,7 +29,7 @@ def contact_sheet(model: UnifiedModel, seed: int = 0, steps: int = 16) -> Image.
     """Eight prompts drawn at once, in one row, with guidance 3."""
     side = model.config.max_latent_size
     marks, grid = marks_of(model.tokenizer), (side, side)
-    empty, context = Cache.empty(len(PROMPTS)), Cache.empty(len(PROMPTS))
+    empty, context = (Cache.empty(len(PROMPTS), model.device) for _ in range(2))
     feed(model, context, [[Text(ids_of(model.tokenizer, prompt))] for prompt in PROMPTS], marks)
     noise = torch.randn(
         len(PROMPTS), side * side, model.config.patch_channels, generator=torch.Generator().manual_seed(seed)
