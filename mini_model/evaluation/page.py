@@ -8,9 +8,11 @@ called agreed with where the whole 95 % interval of the gain lies above nothing,
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 
 from mini_model.evaluation import paper
 from mini_model.evaluation.experiments import CLAIMS, EXPERIMENTS
+from mini_model.evaluation.remarks import REMARKS
 from mini_model.evaluation.results import FOLDER, Figure, read_results
 from mini_model.files import write_whole
 
@@ -33,6 +35,8 @@ PAPER: dict[str, Mapping[str, Mapping[str, float]]] = {
     "table7": paper.TABLE_7,
     "control": {},
 }
+CARD, MEASURED = "gpu_report.json", ("seconds a step", "weights and adapter GB", "peak GB", "predicted peak GB")
+WIDE = 120  # characters of a line
 COSTS = {"denoising_steps": "denoising steps", "forwards": "forwards", "tokens": "tokens", "seconds": "seconds"}
 HEAD = """# Results
 
@@ -45,7 +49,8 @@ hold 95 % and resample prompts as well as seeds of training. Costs are those of 
 
 def page(folder: Path = FOLDER) -> str:
     """The whole page in Markdown."""
-    return "\n".join([HEAD, *(section(name, folder / f"{name}.json") for name in EXPERIMENTS)])
+    tables = [section(name, folder / f"{name}.json") for name in EXPERIMENTS]
+    return "\n".join([HEAD, *tables, card_section(folder / CARD)])
 
 
 def section(name: str, file: Path) -> str:
@@ -60,7 +65,31 @@ def section(name: str, file: Path) -> str:
     about = next(iter(figures.values()))
     seeds = max(figure.seeds for figure in figures.values())
     said = f"`{about.command}`, {seeds} seeds, on {about.device}."
-    return f"{head}\n{table}\n\n{said}\n\n{_claims(name, figures)}\n"
+    return f"{head}\n{table}\n\n{said}\n\n{_claims(name, figures)}\n\n{_prose(REMARKS[name])}\n"
+
+
+def card_section(file: Path) -> str:
+    """What a card holds of the model at its full size, and how long a step takes there."""
+    head = "## BAGEL's full size on one card (not in the paper)\n"
+    if not file.is_file():
+        return f"{head}\nNot measured yet: `make gpu-report`.\n"
+    rows: dict[str, dict[str, Figure]] = {}
+    for figure in read_results(file):
+        name, _, what = figure.name.rpartition(": ")
+        rows.setdefault(name, {})[what] = figure
+    told = [[name, *(f"{found[what].value:.2f}" for what in MEASURED)] for name, found in rows.items()]
+    fit = all(found["fits"].value for found in rows.values())
+    card = next(iter(next(iter(rows.values())).values())).device.partition(";")[0]
+    said = (
+        f"Random weights of the released shape, on one {card}, its memory held to that of a smaller card where a row "
+    )
+    said += f"names one. {'Every row fits.' if fit else 'Not every row fits.'} The prediction is that of "
+    said += "`python -m mini_model memory`. `make gpu-report` measures another card."
+    return f"{head}\n{_table(['', *MEASURED], told)}\n\n{_prose(said)}\n"
+
+
+def _prose(words: str) -> str:
+    return fill(words, WIDE, break_on_hyphens=False)
 
 
 def _parts(name: str, figures: Mapping[str, Figure]) -> list[str]:

@@ -1,0 +1,45 @@
+"""What to make of each table, in words: where it disagrees with the paper, and what was found when looking into why.
+
+No figure stands here; those are in the tables beside, which are made from files.
+"""
+
+REMARKS = {
+    "main": (
+        "Painting in steps helps, and not only because it was trained longer: the base, trained on for more seconds "
+        "than the process model, gains far less. What gains most is what the paper calls binding: which colour "
+        "belongs to which thing. Position is not decided after this short a training: the pictures follow their "
+        "plans, and it is the plans that put a thing above another where it should stand left of it. The shipped "
+        "weights were trained longer and do gain there; see `mini.json`."
+    ),
+    "wise": (
+        "Writing a plan first brings out what the base knows and does not draw. To say the answer before drawing "
+        "at once does part of that, and costs the least."
+    ),
+    "cost": (
+        "The planner and the inspector are programs that know the world exactly, so they stand for an outside model "
+        "without faults, as no real one is. The oracle shows what any reward model could gain at the most."
+    ),
+    "table5": (
+        "The paper's first claim does not hold here. Strokes that change, swap and remove take the place of plain "
+        "ones, and after this short a training those are probably what is still lacking. Criticism adds a little to the "
+        "row with augmentation, less than the seeds differ. The row of criticism without augmentation is not quite "
+        "what it says: the pictures of the alignment subset always come from paintings of which some strokes change "
+        "things, so it is told apart from the last row by its other subsets alone."
+    ),
+    "table6": (
+        "Criticism made up from the scene graph rather harms here: its mistakes are more frequent than the model's own, "
+        "which then expects them, as the steps spent on refinements show. The model's own mistakes do "
+        "better than made-up ones, as the paper says, though the self-sampled row also has criticism of plans."
+    ),
+    "table7": (
+        "Each subset moves what the paper says it moves, plans move position and pictures move counting, and three "
+        "seeds are too few to be sure of either."
+    ),
+    "control": (
+        "Its own reflection neither helps nor harms, since it seldom calls anything wrong. Criticism of another "
+        "picture harms, so the words do act. The exact judge's criticism does not help, which no paper would lead "
+        "one to expect. With the shipped weights most of what the judge objects to is a small thing without a clear "
+        "outline, which the benchmark often lets pass, while a refinement draws the whole picture anew and can break "
+        "what was right (`reflection.json` counts that). Whether this is the whole reason was not measured."
+    ),
+}
