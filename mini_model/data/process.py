@@ -19,7 +19,7 @@ from mini_model.data.trajectories import Mix, on_a_found_page, parts_of, random_
 from mini_model.trajectory import Trajectory
 
 # of the samples: trajectories; plans alone, in words; and the base model's own lessons
-SHARES = {"paint": 0.40, "tell": 0.25, "rehearse": 0.35}
+SHARES = {"paint": 0.42, "tell": 0.1, "rehearse": 0.48}
 # facts often: half of them stand in no trajectory, and what is not said again is forgotten
 REHEARSED = {
     "draw": 0.12,

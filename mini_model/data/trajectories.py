@@ -29,13 +29,13 @@ from mini_model.world.things import PLACES
 PLANNED_FACTS = [fact for fact in FACTS if not held_out(fact)]
 # kind of request -> share; what depends on the step before it (relations, counts) more often than what does not
 REQUESTS = {
-    "single": 0.04,
-    "color": 0.05,
-    "two": 0.08,
-    "two colors": 0.10,
-    "relation": 0.28,
+    "single": 0.05,
+    "color": 0.06,
+    "two": 0.10,
+    "two colors": 0.12,
+    "relation": 0.32,
     "count": 0.12,
-    "three": 0.23,
+    "three": 0.13,
     "count and one": 0.05,
     "count and two": 0.05,
 }

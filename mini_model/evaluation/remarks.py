@@ -21,13 +21,13 @@ REMARKS = {
     ),
     "table5": (
         "The paper's first claim does not hold here. Strokes that change, swap and remove take the place of plain "
-        "ones, and after this short a training those are probably what is still lacking. Criticism adds a little to the "
-        "row with augmentation, less than the seeds differ. The row of criticism without augmentation is not quite "
+        "ones, and after this short a training those are probably what is still lacking. Criticism adds a little to "
+        "the row with augmentation, less than the seeds differ. The row of criticism without augmentation is not quite "
         "what it says: the pictures of the alignment subset always come from paintings of which some strokes change "
         "things, so it is told apart from the last row by its other subsets alone."
     ),
     "table6": (
-        "Criticism made up from the scene graph rather harms here: its mistakes are more frequent than the model's own, "
+        "Criticism made up from the scene graph rather harms: its mistakes are more frequent than the model's own, "
         "which then expects them, as the steps spent on refinements show. The model's own mistakes do "
         "better than made-up ones, as the paper says, though the self-sampled row also has criticism of plans."
     ),
