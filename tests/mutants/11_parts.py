@@ -38,5 +38,9 @@ MUTANTS = [
     (EFFECTS, EFFECTS.replace("on_top_1 - alone_1", "alone_1 - on_top_1"), "on top minus alone"),
     (EFFECTS, EFFECTS.replace("on_top_1 - alone_1", "both - neither"), "both together"),
     (EFFECTS, "return (alone_2 + on_top_2) / 2, (alone_1 + on_top_1) / 2, on_top_1 - alone_1", "are exchanged"),
-    (SECOND, SECOND + "\n    return tuple(x.mean() for x in contrast(neither, first, second, both))", "no mean over them"),
+    (
+        SECOND,
+        SECOND + "\n    return tuple(x.mean() for x in contrast(neither, first, second, both))",
+        "no mean over them",
+    ),
 ]
