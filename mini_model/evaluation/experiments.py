@@ -11,7 +11,6 @@ control   the process model without reflection, with its own, with another pictu
 Each row is trained from several seeds, and an interval resamples seeds as well as prompts.
 """
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -24,7 +23,7 @@ from mini_model import circumstances
 from mini_model.errors import KitError
 from mini_model.evaluation.results import FOLDER as RESULTS
 from mini_model.evaluation.results import Figure, write_results
-from mini_model.evaluation.run import COSTS, evaluate, fingerprint
+from mini_model.evaluation.run import COSTS, digest, evaluate, fingerprint
 from mini_model.evaluation.statistics import Shares, score_seeds
 from mini_model.evaluation.variants import (
     BOTH,
@@ -56,7 +55,7 @@ class Row:
         """A short name of all that the answer depends on."""
         recipes = [one.key(size, seed) if one else fingerprint(size.start) for one in (self.variant, self.reward)]
         content = [*recipes, self.bench, self.strategy, size.pictures, seed, size.euler, size.limit]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+        return digest(json.dumps(content).encode())[:12]
 
 
 OURS = further(WITH_AUGMENTATION, BOTH)
@@ -183,6 +182,7 @@ def _asked(row: Row, size: Size, seed: int, path: Path) -> dict:
         row.bench, "standard", model, row.strategy, size.limit, size.pictures, seed * size.pictures, path,
         settings=settings,
     )  # fmt: skip
+    path.unlink()  # the answer that goes on holds all of it
     return asked | {
         "seconds": time.monotonic() - began,
         "training": seconds_of(row.variant, size, seed),

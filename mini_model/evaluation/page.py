@@ -82,9 +82,9 @@ def card_section(file: Path) -> str:
     card = next(iter(next(iter(rows.values())).values())).device.partition(";")[0]
     said = (
         f"Random weights of the released shape, on one {card}, its memory held to that of a smaller card where a row "
+        f"names one. {'Every row fits.' if fit else 'Not every row fits.'} The prediction is that of "
+        "`python -m mini_model memory`. `make gpu-report` measures another card."
     )
-    said += f"names one. {'Every row fits.' if fit else 'Not every row fits.'} The prediction is that of "
-    said += "`python -m mini_model memory`. `make gpu-report` measures another card."
     return f"{head}\n{_table(['', *MEASURED], told)}\n\n{_prose(said)}\n"
 
 

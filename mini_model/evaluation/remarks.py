@@ -7,13 +7,12 @@ REMARKS = {
     "main": (
         "Painting in steps helps, and not only because it was trained longer: the base, trained on for more seconds "
         "than the process model, gains far less. What gains most is what the paper calls binding: which colour "
-        "belongs to which thing. Position is not decided after this short a training: the pictures follow their "
-        "plans, and it is the plans that put a thing above another where it should stand left of it. The shipped "
-        "weights were trained longer and do gain there; see `mini.json`."
+        "belongs to which thing. Position is not decided after this short a training. The shipped weights were "
+        "trained longer and do gain there; see `mini.json`."
     ),
     "wise": (
         "Writing a plan first brings out what the base knows and does not draw. To say the answer before drawing "
-        "at once does part of that, and costs the least."
+        "at once does part of that, and costs little."
     ),
     "cost": (
         "The planner and the inspector are programs that know the world exactly, so they stand for an outside model "
@@ -28,7 +27,7 @@ REMARKS = {
     ),
     "table6": (
         "Criticism made up from the scene graph rather harms: its mistakes are more frequent than the model's own, "
-        "which then expects them, as the steps spent on refinements show. The model's own mistakes do "
+        "which then expects them, as the steps that it spends suggest. The model's own mistakes do "
         "better than made-up ones, as the paper says, though the self-sampled row also has criticism of plans."
     ),
     "table7": (
@@ -39,7 +38,7 @@ REMARKS = {
         "Its own reflection neither helps nor harms, since it seldom calls anything wrong. Criticism of another "
         "picture harms, so the words do act. The exact judge's criticism does not help, which no paper would lead "
         "one to expect. With the shipped weights most of what the judge objects to is a small thing without a clear "
-        "outline, which the benchmark often lets pass, while a refinement draws the whole picture anew and can break "
-        "what was right (`reflection.json` counts that). Whether this is the whole reason was not measured."
+        "outline, which the benchmark lets pass unless it counts, while a refinement draws the whole picture anew. "
+        "Whether this is the reason was not measured."
     ),
 }

@@ -71,7 +71,7 @@ def evaluate(
     rows = BENCHES[bench].prompts(split)
     lines = take_evenly(rows, limit)
     head = {"benchmark": bench, "split": split, "strategy": strategy}
-    about = {"seeds": seeds, "first": first, "lines": lines, "prompts": _digest(json.dumps(rows).encode())}
+    about = {"seeds": seeds, "first": first, "lines": lines, "prompts": digest(json.dumps(rows).encode())}
     progress = Progress(out, head | about | {"model": "given" if paint else fingerprint(model)})
     judged = paint_and_judge(
         rows, lines, range(first, first + seeds), paint or _painter(model, strategy, settings), progress
@@ -150,8 +150,9 @@ def fingerprint(folder: Path) -> str:
     path = folder / WEIGHTS
     if not path.is_file():
         raise KitError(f"no model at {folder}: {WEIGHTS} is missing; name a folder of weights with --model")
-    return _digest(path.read_bytes())
+    return digest(path.read_bytes())
 
 
-def _digest(content: bytes) -> str:
+def digest(content: bytes) -> str:
+    """A short name of some content; other content has another."""
     return hashlib.sha256(content).hexdigest()[:16]

@@ -5,7 +5,6 @@ the content of its recipe and of everything before it, so a changed recipe is tr
 A run that was killed goes on where it was.
 """
 
-import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,7 @@ from filelock import FileLock
 
 from mini_model.data import subsets
 from mini_model.data.trajectories import Mix
-from mini_model.evaluation.run import MINI, fingerprint
+from mini_model.evaluation.run import MINI, digest, fingerprint
 from mini_model.training.run import PROVENANCE, train
 from mini_model.trajectory import MANY
 
@@ -68,7 +67,7 @@ class Variant:
         before = self.start.key(size, seed) if self.start else fingerprint(size.start)
         numbers = [self.stage, size.profile, self.steps(size), size.sets if self.sets else 0, seed, before]
         recipe = json.dumps([*numbers, asdict(self.mix), self.sets])
-        return hashlib.sha256(recipe.encode()).hexdigest()[:12]
+        return digest(recipe.encode())[:12]
 
 
 def trained(variant: Variant | None, size: Size, seed: int) -> Path:

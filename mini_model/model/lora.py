@@ -83,8 +83,7 @@ def save_adapter(model: PeftModel, folder: str | Path) -> None:
 def merge(model: PeftModel) -> UnifiedModel:
     """The adapter's additions put into the weights themselves, so that nothing is left of it.
 
-    Raises KitError for a packed model: the sum would be rounded to 4 bits again, which moved the outputs of a small
-    model by 8 %.
+    Raises KitError for a packed model: the sum would be rounded to 4 bits again.
     """
     base = model.get_base_model()
     if getattr(base, "is_loaded_in_4bit", False) or getattr(base, "is_loaded_in_8bit", False):

@@ -29,12 +29,8 @@ def random_model(
     device: torch.device | str = "cpu",
     packing: Packing | None = None,
     seed: int = 0,
-    words_on_host: bool = False,
 ) -> UnifiedModel:
-    """A frozen bf16 model with random weights, packed on the way if asked; equal seeds give equal weights.
-
-    words_on_host: the table of words stays in the host's memory, which saves 1.1 GB of the card's at 7B.
-    """
+    """A frozen bf16 model with random weights, packed on the way if asked; equal seeds give equal weights."""
     model = outline(config)
     dice = torch.Generator(device).manual_seed(seed)
     for name in [name for name, _ in model.named_modules()]:  # names alone: the unpacked layers must not be kept
@@ -45,8 +41,6 @@ def random_model(
     for module in model.autoencoder.modules():
         _fill(module, device, dice)
     model.language_model.model.rotary_emb = Qwen2RotaryEmbedding(config.llm).to(device)
-    if words_on_host:
-        model.language_model.model.embed_tokens.to("cpu")
     model.requires_grad_(False)
     return marked(model, packing) if packing else model
 

@@ -20,6 +20,8 @@ Letters in shapes:  R rows   L slots in a row   T text tokens (marks included)  
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -264,15 +266,15 @@ def attention_mask(
 ) -> tuple[Bool[Tensor, "R L L"], Int[Tensor, "R"]]:
     """Who may see whom: same sample, and earlier or in the same picture, and never another's noised picture.
 
-    `splits` holds (row, start, end, sample, kind) of each segment. An empty slot sees itself alone, so that no
-    row of the softmax is empty. Source of the rule: upstream `data/data_utils.py`, restated.
+    `splits` holds (row, start, end, sample, kind) of each segment, row after row. An empty slot sees itself
+    alone, so that no row of the softmax is empty. Source of the rule: upstream `data/data_utils.py`, restated.
     """
     may = np.zeros((rows, width, width), bool)
     may[:, range(width), range(width)] = True
     lengths = np.zeros(rows, np.int64)
-    for row in range(rows):
-        mine = [split for split in splits if split[0] == row]
-        lengths[row] = end = max((split[2] for split in mine), default=0)
+    for row, segments in groupby(splits, key=itemgetter(0)):
+        mine = list(segments)
+        lengths[row] = end = max(split[2] for split in mine)
         may[row, :end, :end] = _row_mask(mine, end)  # row by row: most are far shorter than the longest
     return torch.from_numpy(may), torch.from_numpy(lengths)
 

@@ -28,7 +28,7 @@ from mini_model.world.reading import read_scene
 from mini_model.world.scene import Scene
 
 Judge = Callable[[Sequence[Story]], list[Reflection]]
-SURE = 0.9  # a thing that the exact judge is less sure of counts as not drawn; GenEval's own bar for counting
+SURE = 0.9  # a thing that the exact judge is less sure of is seen and not told; GenEval's own bar for counting
 
 
 def exact(stories: Sequence[Story]) -> list[Reflection]:

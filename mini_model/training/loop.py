@@ -88,10 +88,7 @@ def _batches(stage: Stage, profile: Profile, accelerator: Accelerator, first: in
     steps = range(first, profile.steps)
     if not profile.workers or "fork" not in get_all_start_methods():
         return map(make, steps)
-    made = _Made(make, profile.steps)
-    return DataLoader(
-        made, None, sampler=steps, num_workers=profile.workers, collate_fn=_as_it_is, multiprocessing_context="fork"
-    )
+    return DataLoader(_Made(make), None, sampler=steps, num_workers=profile.workers, multiprocessing_context="fork")
 
 
 @dataclass
@@ -99,17 +96,9 @@ class _Made(Dataset):
     """Batches by their step, as torch's loader wants them."""
 
     make: Callable[[int], Any]
-    steps: int
 
     def __getitem__(self, step: int) -> Any:
         return self.make(step)
-
-    def __len__(self) -> int:
-        return self.steps
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
 
 
 def _step(
