@@ -36,12 +36,23 @@ PAPER: dict[str, Mapping[str, Mapping[str, float]]] = {
     "control": {},
 }
 CARD, MEASURED = "gpu_report.json", ("seconds a step", "weights and adapter GB", "peak GB", "predicted peak GB")
+PACKINGS, WAYS = "packings.json", {"process": "in steps", "direct": "at once"}
+STRAYS = {  # how each packing strays: the end of a figure's name -> how it is written
+    "tiny: error of logits": "{:.1%}",
+    "tiny: error of velocity": "{:.1%}",
+    "mini: error of logits": "{:.1%}",
+    "mini: error of velocity": "{:.1%}",
+    "mini: another word": "{:.1%}",
+    "mini: weights MB": "{:.1f}",
+    "mini: seconds a forward": "{:.2f}",
+}
+MOVES = [f"{who} moves {what}" for what in ("logits", "velocity") for who in ("adapter", "merging")]
 WIDE = 120  # characters of a line
 COSTS = {"denoising_steps": "denoising steps", "forwards": "forwards", "tokens": "tokens", "seconds": "seconds"}
 HEAD = """# Results
 
-Every figure on this page is made by `python -m mini_model experiment NAME` and stands, with every seed's value, in the
-file beside it; the page itself is written by `python -m mini_model.evaluation.page`. The drawn world's scores and the
+Every table is followed by the command that measured it; its figures stand, with every seed's value, in a file of this
+folder, and the page itself is written by `python -m mini_model.evaluation.page`. The drawn world's scores and the
 paper's are scores of different tests: compare rows with rows, never a figure here with one of the paper's. Intervals
 hold 95 % and resample prompts as well as seeds of training. Costs are those of one picture, on average.
 """
@@ -50,7 +61,7 @@ hold 95 % and resample prompts as well as seeds of training. Costs are those of 
 def page(folder: Path = FOLDER) -> str:
     """The whole page in Markdown."""
     tables = [section(name, folder / f"{name}.json") for name in EXPERIMENTS]
-    return "\n".join([HEAD, *tables, card_section(folder / CARD)])
+    return "\n".join([HEAD, *tables, packings_section(folder / PACKINGS), card_section(folder / CARD)])
 
 
 def section(name: str, file: Path) -> str:
@@ -66,6 +77,35 @@ def section(name: str, file: Path) -> str:
     seeds = max(figure.seeds for figure in figures.values())
     said = f"`{about.command}`, {seeds} seeds, on {about.device}."
     return f"{head}\n{table}\n\n{said}\n\n{_claims(name, figures)}\n\n{_prose(REMARKS[name])}\n"
+
+
+def packings_section(file: Path) -> str:
+    """What fewer bits cost: in errors, bytes and seconds, in right pictures, and in an adapter that is merged."""
+    head = "## What 4 bits cost (not in the paper)\n"
+    if not file.is_file():
+        return f"{head}\nNot measured yet: `python -m mini_model.evaluation.packings`.\n"
+    figures = {figure.name: figure for figure in read_results(file)}
+    hows = list(dict.fromkeys(name.partition(",")[0] for name in figures))
+    strays = [[how, *(_shown(figures[f"{how}, {end}"], form) for end, form in STRAYS.items())] for how in hows]
+    ways = [way for way in WAYS if f"{hows[0]}, mini: {way}, right" in figures]
+    scores = [[how, *(cell for way in ways for cell in _painted(f"{how}, mini: {way}", figures))] for how in hows]
+    merged = [how for how in hows if f"{how}, mini: {MOVES[0]}" in figures]
+    moves = [[how, *(_shown(figures[f"{how}, mini: {end}"], "{:.1%}") for end in MOVES)] for how in merged]
+    about = next(iter(figures.values()))
+    titles = [f"{WAYS[way]}{word}" for way in ways for word in ("", ", gain on float32", ", seconds")]
+    tables = [_table(["", *STRAYS], strays), _table(["mini-GenEval", *titles], scores), _table(["", *MOVES], moves)]
+    told = "\n\n".join([*tables, f"`{about.command}`, on {about.device}.", _prose(REMARKS["packings"])])
+    return f"{head}\n{told}\n"
+
+
+def _shown(figure: Figure, form: str) -> str:
+    return form.format(figure.value).replace("%", " %")
+
+
+def _painted(head: str, figures: Mapping[str, Figure]) -> list[str]:
+    """One packing's score of one way of painting, its gain on float32, and its seconds."""
+    right, gain, seconds = (figures[f"{head}, {word}"] for word in ("right", "gain on float32", "seconds a picture"))
+    return [_cell(right, None), _signed(gain), f"{seconds.value:.2f}"]
 
 
 def card_section(file: Path) -> str:
