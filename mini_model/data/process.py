@@ -38,7 +38,7 @@ USUAL = Mix()
 def process_sample(rng: np.random.Generator, mix: Mix = USUAL) -> list[Part]:
     """A trajectory, its plans alone, or a lesson of the base."""
     lesson = by_share(rng, SHARES)
-    return _painting(rng, mix) if lesson == "paint" else _beside(rng, lesson, mix)
+    return painting(rng, mix) if lesson == "paint" else _beside(rng, lesson, mix)
 
 
 def reflect_sample(rng: np.random.Generator, sets: Mapping[str, Sequence[Trajectory]], mix: Mix = USUAL) -> list[Part]:
@@ -53,17 +53,17 @@ def reflect_sample(rng: np.random.Generator, sets: Mapping[str, Sequence[Traject
     subset = by_share(rng, {name: size for name, size in MIXTURE.items() if name == "multi-turn" or name in sets})
     if subset in sets:
         return parts_of(sets[subset][rng.integers(len(sets[subset]))], mix, rng)
-    return _painting(rng, mix)
+    return painting(rng, mix)
 
 
 def _beside(rng: np.random.Generator, lesson: str, mix: Mix) -> list[Part]:
     """What is learnt beside painting: plans in words alone, or a lesson of the base."""
     if lesson == "tell":
-        return _painting(rng, replace(mix, slips=0.0), told_of)
+        return painting(rng, replace(mix, slips=0.0), told_of)
     return base_sample(rng, shares=REHEARSED)
 
 
-def _painting(rng: np.random.Generator, mix: Mix, form: Callable = parts_of) -> list[Part]:
+def painting(rng: np.random.Generator, mix: Mix = USUAL, form: Callable = parts_of) -> list[Part]:
     """A made-up trajectory from an empty page or a found one, in this form."""
     told, given = on_a_found_page(rng, mix) if rng.random() < mix.found else (random_trajectory(rng, mix), 0)
     return form(told, mix, rng, given)

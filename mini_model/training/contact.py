@@ -1,5 +1,7 @@
 """Contact sheets: what a model in training draws for a few fixed prompts, and what it says it sees."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from PIL import Image
@@ -25,14 +27,16 @@ PROMPTS = (
 )  # fmt: skip
 
 
-def contact_sheet(model: UnifiedModel, seed: int = 0, steps: int = 16) -> Image.Image:
-    """Eight prompts drawn at once, in one row, with guidance 3."""
-    side = model.config.max_latent_size
+def contact_sheet(
+    model: UnifiedModel, seed: int = 0, steps: int = 16, side: int | None = None, prompts: Sequence[str] = PROMPTS
+) -> Image.Image:
+    """Some prompts drawn at once, in one row, with guidance 3; `side` tokens wide, or as wide as can be."""
+    side = side or model.config.max_latent_size
     marks, grid = marks_of(model.tokenizer), (side, side)
-    empty, context = (Cache.empty(len(PROMPTS), model.device) for _ in range(2))
-    feed(model, context, [[Text(ids_of(model.tokenizer, prompt))] for prompt in PROMPTS], marks)
+    empty, context = (Cache.empty(len(prompts), model.device) for _ in range(2))
+    feed(model, context, [[Text(ids_of(model.tokenizer, prompt))] for prompt in prompts], marks)
     noise = torch.randn(
-        len(PROMPTS), side * side, model.config.patch_channels, generator=torch.Generator().manual_seed(seed)
+        len(prompts), side * side, model.config.patch_channels, generator=torch.Generator().manual_seed(seed)
     )
     *_, tokens = draw(model, [context, empty], noise, grid, marks, steps, 2.0, Guidance(text=3.0, interval=(0.0, 1.0)))
     return sheet(decode_tokens(model, tokens, grid))

@@ -26,7 +26,9 @@ from mini_model.model.words import word_tokenizer
 from mini_model.training.autoencoder import AutoencoderStage
 from mini_model.training.base import Always, UnifiedStage
 from mini_model.training.contact import contact_sheet, seeing_sheet
-from mini_model.training.loop import run, use_average
+from mini_model.training.full import Start, full_stage
+from mini_model.training.loop import Stage, run, use_average
+from mini_model.training.many import is_main, many, team
 from mini_model.training.preference import PreferenceStage
 from mini_model.training.profiles import Profile, profile_of
 from mini_model.training.reward import RewardStage
@@ -58,32 +60,60 @@ def train(
     seed: int = 0,
     steps: int | None = None,
     mix: Mix | None = None,
+    preset: str = "mini",
+    adapter: Path | None = None,
 ) -> Path:
-    """Train one stage and return the folder of the finished model (`out`/model).
+    """Train one stage and return the folder of the finished model (`out`/model) or adapter (`out`/adapter).
 
     model: the folder of the stage before; data: the folder of the subsets for stage `reflect`; steps: how many, where
     not as many as the profile says (the learning rate falls over just these); mix: how trajectories are made for stages
-    `process` and `reflect`.
+    `process` and `reflect`. preset: of which size the model is. At full size `model` must be given, `data` may hold
+    trajectories for stage `process` too, and `adapter` is a folder to go on from instead of a fresh adapter.
     Raises KitError for a word that is not known, a folder that cannot be read, and an `out` that holds another run.
     A run may be taken up with more or fewer `steps`, for one that was planned too long or too short.
     """
-    numbers = profile_of(stage, profile)
+    numbers, small = profile_of(stage, profile, preset), preset == "mini"
     numbers = replace(numbers, steps=steps) if steps else numbers
-    out = out or Path("out") / stage
+    out = out or Path("out") / (stage if small else f"{stage}-{preset}")
     if (out / "checkpoints").is_dir() and any((out / "checkpoints").iterdir()) and not resume:
         raise KitError(f"{out} holds an earlier run; add --resume to go on with it, or name another --out")
-    if data and stage != "reflect":
-        raise KitError(f"stage {stage} makes its own samples; --data goes with stage reflect alone")
-    _claim(out, {"stage": stage, "profile": profile, "seed": seed}, resume)
+    _are_for(stage, small, numbers, model, data, adapter)
+    device = team().device
+    _claim(out, {"stage": stage, "profile": profile, "seed": seed, **({} if small else {"preset": preset})}, resume)
     torch.manual_seed(seed)
     before = model or _before(stage)
-    built = STAGES[stage](before, data, numbers, seed, mix)
+    if small:
+        built = STAGES[stage](before, data, numbers, seed, mix)
+        _alone(built, stage)
+    else:
+        data = data or (SETS if stage == "reflect" else None)
+        built = full_stage(stage, Start(before, adapter, data), numbers, seed, mix or USUAL, device)
     state = run(built, numbers, out, resume)
     use_average(state)
     built.model = state.model.eval()
     built.save(out)
-    _note(out, stage, profile, seed, state, before)
-    return out / "model"
+    made = out / ("adapter" if numbers.adapter else "model")
+    if is_main():
+        _note(made, stage, profile, seed, state, adapter or before)
+    return made
+
+
+def _are_for(
+    stage: str, small: bool, numbers: Profile, model: Path | None, data: Path | None, adapter: Path | None
+) -> None:
+    """One clear error for a folder that this training has no use for, or that it lacks."""
+    if small and data and stage != "reflect":
+        raise KitError(f"stage {stage} makes its own samples; --data goes with stage reflect alone")
+    if not numbers.adapter and adapter:
+        raise KitError("here every weight learns; --adapter goes with a full-size model and a profile of one card")
+    if not small and model is None:
+        raise KitError("a full-size model is not made from nothing: give --model DIR, a folder in the released layout")
+
+
+def _alone(stage: Stage, name: str) -> None:
+    """One clear error where several processes would each train a model of their own."""
+    if many() > 1 and not isinstance(stage, UnifiedStage):
+        raise KitError(f"stage {name} trains in one process; start it without accelerate launch")
 
 
 def _claim(out: Path, run: dict[str, str | int], resume: bool) -> None:
@@ -102,7 +132,7 @@ def _before(stage: str) -> Path | None:
     return next((folder for folder in folders if folder.is_dir()), folders[-1] if folders else None)
 
 
-def _note(out: Path, stage: str, profile: str, seed: int, state: State, before: Path | None) -> None:
+def _note(made: Path, stage: str, profile: str, seed: int, state: State, before: Path | None) -> None:
     """Write down how these weights came to be, behind what is known of those they started from."""
     earlier = before / PROVENANCE if before else None
     record = {
@@ -111,7 +141,7 @@ def _note(out: Path, stage: str, profile: str, seed: int, state: State, before: 
         "seed": seed,
         "steps": state.step,
         "seconds": round(state.seconds),
-        "losses": _last_losses(out / "log.jsonl"),
+        "losses": _last_losses(made.parent / "log.jsonl"),
         "command": circumstances.command(),
         "commit": circumstances.commit(),
         "device": circumstances.device(),
@@ -119,7 +149,7 @@ def _note(out: Path, stage: str, profile: str, seed: int, state: State, before: 
         "versions": circumstances.versions(),
     }
     history = json.loads(earlier.read_text()) if earlier and earlier.is_file() else []
-    write_whole(out / "model" / PROVENANCE, json.dumps([*history, record], indent=2) + "\n")
+    write_whole(made / PROVENANCE, json.dumps([*history, record], indent=2) + "\n")
 
 
 def _last_losses(log: Path, rows: int = 20) -> dict[str, float]:

@@ -54,11 +54,12 @@ class Log:
         losses = " ".join(f"{name} {value:.4f}" for name, value in self.smooth.items())
         return f"{losses} | {self.rate:,.0f} tokens/s"
 
-    def picture(self, sample: Image.Image, step: int) -> None:
-        """Save a sample picture and draw the losses anew."""
+    def picture(self, sample: Image.Image | None, step: int) -> None:
+        """Save a sample picture, if there is one, and draw the losses anew."""
         folder = self.out / "samples"
         folder.mkdir(exist_ok=True)
-        sample.save(folder / f"step-{step:07d}.png")
+        if sample:
+            sample.save(folder / f"step-{step:07d}.png")
         self._plot()
 
     def _plot(self) -> None:

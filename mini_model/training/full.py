@@ -1,0 +1,234 @@
+"""Stages `process` and `reflect` at full size: made ready so that a card of the named size holds all of it.
+
+The folder of the model is read tensor by tensor and its experts are packed into 4 bits on the way; then an adapter
+learns, and nothing else. Profile `gpu` teaches every weight instead, cut up among many cards (`training/many.py`).
+What can be wrong is asked before the weights are read: the memory, the architecture, the adapter, the data.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
+from PIL import Image
+from torch import Tensor
+
+from mini_model.data.parts import Part
+from mini_model.data.process import MIXTURE, painting
+from mini_model.data.scenes import by_share
+from mini_model.data.trajectories import Mix, parts_of
+from mini_model.errors import KitError
+from mini_model.model.checkpoint import load, located, new_folder, read_tokenizer
+from mini_model.model.config import UnifiedConfig, read_json, read_released
+from mini_model.model.contexts import Fit
+from mini_model.model.lora import Adapter, adapt, read_adapter, remember_less, save_adapter
+from mini_model.model.memory import GB, SEEN, Setting, answer
+from mini_model.model.presets import preset
+from mini_model.model.quantize import kept_packing
+from mini_model.model.sequence import Packed
+from mini_model.model.unified import UnifiedModel, outline
+from mini_model.training.assemble import Assembler, Dice, Fits
+from mini_model.training.base import Always, UnifiedStage
+from mini_model.training.contact import PROMPTS, contact_sheet
+from mini_model.training.many import cut_up, is_main, many
+from mini_model.training.profiles import Profile
+from mini_model.trajectory import MANY, Trajectory, load_many
+
+TRIES = 50  # made-up samples that may be too long for a row, one after another
+WHOLE = Mix(forget=0.0, half_way=0.0)  # a trajectory from its first word to its last, as long as it can be
+PER_WEIGHT = 20  # bytes: the weight, its gradient, its average and two moments, all in float32
+Sets = dict[str, list[Trajectory]]
+
+
+class Start(NamedTuple):
+    """Where training begins: a model's folder, an adapter to go on from, trajectories to learn from."""
+
+    model: Path
+    adapter: Path | None = None
+    data: Path | None = None
+
+
+class FullStage(UnifiedStage):
+    """A full-size model learns from whole rows of trajectories, each row filled until the next would not fit."""
+
+    def __init__(self, model: UnifiedModel | PeftModel, profile: Profile, make: partial, seed: int) -> None:
+        bare = model.get_base_model() if profile.adapter else model
+        side = profile.setting.side
+        show = partial(contact_sheet, steps=12, side=side, prompts=PROMPTS[:2])
+        super().__init__(bare, profile, Always(make), show, seed)
+        self.model, self.again = model, 0
+        self.assembler = Assembler(bare, profile.copies, profile.tokens, fits_of(profile.setting))
+
+    def batch(self, step: int, rank: int, count: int) -> Packed:
+        """This process's rows of a step; a row's samples, times and noise come from the row's number alone."""
+        samples, dice = [], Dice({}, [])
+        for row in range(rank * self.profile.batch, (rank + 1) * self.profile.batch):
+            rng = np.random.default_rng((self.seed, 11, step, row))
+            made = self.row(rng)
+            thrown = self.assembler.throw(made, rng)
+            samples, dice = [*samples, *made], Dice(dice.shakes | thrown.shakes, [*dice.drawings, *thrown.drawings])
+        return self.assembler.packed(samples, dice)
+
+    def row(self, rng: np.random.Generator) -> list[list[Part]]:
+        """Samples of one row. One that is too long by itself is drawn again, and counted; at last that is an error."""
+        row, left, tries = [], self.profile.tokens, 0
+        while True:
+            sample = self.sampler(rng, 0.0)
+            size = self.assembler.size(sample)
+            if size > self.profile.tokens:
+                self.again, tries = self.again + 1, tries + 1
+                if tries == TRIES:
+                    raise KitError(
+                        f"{TRIES} samples one after another take more tokens than the {self.profile.tokens} {_LESS}"
+                    )
+            elif size > left:
+                return row
+            else:
+                row, left = [*row, sample], left - size
+
+    def loss(self, batch: Packed) -> tuple[Tensor, dict[str, float], int]:
+        """As at any size, computed in bfloat16."""
+        with torch.autocast(self.unified.device.type, torch.bfloat16, enabled=self.profile.adapter):
+            return super().loss(batch)
+
+    @torch.no_grad()
+    def sample(self) -> Image.Image:
+        """Two prompts drawn by what there is by now."""
+        with torch.autocast(self.unified.device.type, torch.bfloat16, enabled=self.profile.adapter):
+            return super().sample()
+
+    def save(self, out: Path) -> None:
+        """Write the adapter in peft's format, or the whole model."""
+        if not self.profile.adapter:
+            super().save(out)
+        elif is_main():
+            with new_folder(out / "adapter") as fresh:
+                save_adapter(self.model, fresh)
+
+
+_LESS = "that a row has room for; take a profile of fewer pixels or for a larger card"
+
+
+def fits_of(setting: Setting) -> Fits:
+    """Pictures are drawn with their longest edge at the setting's pixels, and looked at by upstream's rule."""
+    return Fits(Fit(setting.pixels, setting.pixels, 16), SEEN[setting.preset])
+
+
+def full_stage(stage: str, start: Start, profile: Profile, seed: int, mix: Mix, device: torch.device) -> FullStage:
+    """A stage at full size, ready for the loop. Raises KitError for what cannot be, before the weights are read."""
+    if profile.adapter and cut_up():
+        raise KitError("an adapter's model is small enough for each card whole; leave out --use_fsdp")
+    _has_room(profile, device)
+    folder, setting = located(start.model), profile.setting
+    config = read_released(folder)
+    _is_of(config, setting.preset, folder)
+    if start.adapter:
+        _adapter_is_of(start.adapter, setting)
+    sets = _sets(stage, start.data)
+    _are_short(sets, config, folder, profile)
+    made = partial(_told, sets=sets, mix=mix) if sets else partial(painting, mix=mix)
+    print(f"learning from {', '.join(f'{len(s):,} of {n}' for n, s in sets.items()) or 'made-up paintings'}")
+    return FullStage(_ready(folder, start.adapter, profile, device), profile, made, seed)
+
+
+def _ready(folder: Path, adapter: Path | None, profile: Profile, device: torch.device) -> UnifiedModel | PeftModel:
+    """The model where it is to learn: packed, on its device, with an adapter around it; or all of it, on the host."""
+    setting = profile.setting
+    if profile.adapter:
+        model = load(folder, torch.bfloat16, str(device), None if kept_packing(folder) else setting.packing)
+        learner = read_adapter(model, adapter, True) if adapter else adapt(model, Adapter(setting.und, setting.gen))
+    else:
+        model = learner = load(folder, torch.float32)
+    for module in learner.modules():
+        if isinstance(module, BaseTunerLayer):
+            module.cast_input_dtype_enabled = False  # autocast does it, without leaving float32 copies behind
+    if setting.words_on_host:
+        model.language_model.model.embed_tokens.to("cpu")
+    model.config.attention = "sdpa"
+    remember_less(model, setting.in_parts)
+    return learner.train()
+
+
+def _has_room(profile: Profile, device: torch.device) -> None:
+    """One clear error where the card, or the one the profile is planned for, is too small."""
+    cards = device.type == "cuda"
+    there = torch.cuda.get_device_properties(device).total_memory / GB if cards else profile.budget
+    budget = min(profile.budget, round(there, 1))
+    if profile.adapter:
+        said = answer(profile.setting, budget)
+        if not said["fits"]:
+            raise KitError(
+                f"this takes {said['total_gb']:g} GB of {budget:g}; nearest that fits: {said['suggestion']}; see the "
+                "command `memory`"
+            )
+        return
+    weights = sum(weight.numel() for weight in outline(preset(profile.setting.preset)).parameters())
+    each = PER_WEIGHT * weights / many() / GB
+    if each > budget:
+        raise KitError(
+            f"to teach every weight takes {each:.0f} GB of {budget:g} on each of {many()} cards; start at least "
+            f"{int(each * many() / budget) + 1} processes with accelerate launch --use_fsdp, or let an adapter learn"
+        )
+
+
+def _is_of(config: UnifiedConfig, name: str, folder: Path) -> None:
+    """One clear error for a model of other sizes than the preset's."""
+    wanted = preset(name)
+    for part, words in (
+        ("llm_config", ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")),
+        ("vit_config", ("hidden_size", "num_hidden_layers", "patch_size")),
+    ):
+        for word in words:
+            here, there = getattr(config, part).get(word), getattr(wanted, part)[word]
+            if here != there:
+                raise KitError(
+                    f"{folder} is no {name}: its {part} has {word} {here}, not {there}; take another --preset"
+                )
+
+
+def _adapter_is_of(folder: Path, setting: Setting) -> None:
+    """One clear error for an adapter of other ranks than the setting's, whose memory was planned."""
+    if not (folder / "adapter_config.json").is_file():
+        raise KitError(f"{folder} holds no adapter_config.json; give the folder that an adapter was saved to")
+    ranks = read_json(folder / "adapter_config.json").get("rank_pattern")
+    wanted = Adapter(setting.und, setting.gen).config().rank_pattern
+    if ranks != wanted:
+        here, there = (sorted(set((told or {}).values())) for told in (ranks, wanted))
+        raise KitError(
+            f"the adapter in {folder} has ranks {here or 'unknown'}, this profile {there}; take its own profile"
+        )
+
+
+def _sets(stage: str, data: Path | None) -> Sets:
+    """The trajectories in a folder: one set for stage process, the paper's subsets for stage reflect."""
+    if stage == "process":
+        sets = {"trajectories": load_many(data)} if data else {}
+    else:
+        sets = {name: load_many(data / name) for name in MIXTURE if data and (data / name / MANY).is_file()}
+    if (data or stage == "reflect") and not any(sets.values()):
+        wanted = MANY if stage == "process" else f"{' or '.join(MIXTURE)} with a {MANY}"
+        raise KitError(f"no trajectory in {data or 'no folder at all'}; give --data DIR, which holds {wanted}")
+    return {name: told for name, told in sets.items() if told}
+
+
+def _are_short(sets: Sets, config: UnifiedConfig, folder: Path, profile: Profile) -> None:
+    """One clear error for a trajectory that is too long for a row at the profile's resolution."""
+    model = outline(config)
+    model.companions["tokenizer"] = read_tokenizer(folder)
+    assembler = Assembler(model, profile.copies, fits=fits_of(profile.setting))
+    for name, told in sets.items():
+        for number, one in enumerate(told, 1):
+            size = assembler.size(parts_of(one, WHOLE, np.random.default_rng(0)))
+            if size > profile.tokens:
+                raise KitError(f"number {number} of {name} takes {size} tokens, more than the {profile.tokens} {_LESS}")
+
+
+def _told(rng: np.random.Generator, sets: Sets, mix: Mix) -> list[Part]:
+    """A trajectory from one of the sets, the paper's in the paper's proportion."""
+    name = by_share(rng, {name: MIXTURE.get(name, 1.0) for name in sets})
+    told: Sequence[Trajectory] = sets[name]
+    return parts_of(told[rng.integers(len(told))], mix, rng)
