@@ -73,7 +73,19 @@ def learn(name: str, out: Path, resume: bool = False) -> None:
 def trained(tmp_path_factory) -> Path:
     """Folders of the same runs: by one process, by two with a model each, by two with half a model each."""
     out = tmp_path_factory.mktemp("many")
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--use_fsdp", "--fsdp_version", "2"]
+    launch += [
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+        "--main_process_port",
+        "0",
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+    ]
     (out / "driver.py").write_text(DRIVER)
     words = [*launch, str(out / "driver.py"), str(out)]
     surroundings = {**os.environ, "PYTHONPATH": str(HOME), "OMP_NUM_THREADS": "1"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import UInt8
 from numpy import ndarray
 
-Picture = UInt8[ndarray, "side side 3"]
+Picture = UInt8[ndarray, "height width 3"]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ What can be wrong is asked before the weights are read: the memory, the architec
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +39,7 @@ from mini_model.training.many import cut_up, is_main, many
 from mini_model.training.profiles import Profile
 from mini_model.trajectory import MANY, Trajectory, load_many
 
-TRIES = 50  # made-up samples that may be too long for a row, one after another
+TRIES = 200  # samples that are drawn for a row at most
 WHOLE = Mix(forget=0.0, half_way=0.0)  # a trajectory from its first word to its last, as long as it can be
 PER_WEIGHT = 20  # bytes: the weight, its gradient, its average and two moments, all in float32
 Sets = dict[str, list[Trajectory]]
@@ -74,35 +75,42 @@ class FullStage(UnifiedStage):
         return self.assembler.packed(samples, dice)
 
     def row(self, rng: np.random.Generator) -> list[list[Part]]:
-        """Samples of one row. One that is too long by itself is drawn again, and counted; at last that is an error."""
-        row, left, tries = [], self.profile.tokens, 0
-        while True:
+        """Samples of one row. One that is too long by itself is passed over, and counted; an error if all are."""
+        row, left = [], self.profile.tokens
+        for _ in range(TRIES):
             sample = self.sampler(rng, 0.0)
             size = self.assembler.size(sample)
             if size > self.profile.tokens:
-                self.again, tries = self.again + 1, tries + 1
-                if tries == TRIES:
-                    raise KitError(
-                        f"{TRIES} samples one after another take more tokens than the {self.profile.tokens} {_LESS}"
-                    )
+                self.again += 1
             elif size > left:
-                return row
+                break
             else:
                 row, left = [*row, sample], left - size
+        if not row:
+            raise KitError(f"{TRIES} samples one after another take more than the {self.profile.tokens} tokens {_LESS}")
+        return row
+
+    def computing(self) -> AbstractContextManager:
+        """Beside an adapter in bfloat16, as the frozen model is; else as the loop has it."""
+        if not self.profile.adapter:
+            return nullcontext()
+        return torch.autocast(self.unified.device.type, torch.bfloat16)
 
     def loss(self, batch: Packed) -> tuple[Tensor, dict[str, float], int]:
-        """As at any size, computed in bfloat16."""
-        with torch.autocast(self.unified.device.type, torch.bfloat16, enabled=self.profile.adapter):
+        """As at any size."""
+        with self.computing():
             return super().loss(batch)
 
     @torch.no_grad()
     def sample(self) -> Image.Image:
         """Two prompts drawn by what there is by now."""
-        with torch.autocast(self.unified.device.type, torch.bfloat16, enabled=self.profile.adapter):
+        with self.computing():
             return super().sample()
 
     def save(self, out: Path) -> None:
-        """Write the adapter in peft's format, or the whole model."""
+        """Write the adapter in peft's format, or the whole model; and say how many samples were too long."""
+        if is_main() and self.again:
+            print(f"{self.again} samples were longer than a row and passed over")
         if not self.profile.adapter:
             super().save(out)
         elif is_main():
@@ -224,7 +232,9 @@ def _are_short(sets: Sets, config: UnifiedConfig, folder: Path, profile: Profile
         for number, one in enumerate(told, 1):
             size = assembler.size(parts_of(one, WHOLE, np.random.default_rng(0)))
             if size > profile.tokens:
-                raise KitError(f"number {number} of {name} takes {size} tokens, more than the {profile.tokens} {_LESS}")
+                raise KitError(
+                    f"number {number} of {name} takes {size} tokens, more than the {profile.tokens} tokens {_LESS}"
+                )
 
 
 def _told(rng: np.random.Generator, sets: Sets, mix: Mix) -> list[Part]:

@@ -50,7 +50,7 @@ def run(stage: Stage, profile: Profile, out: Path, resuming: bool, say=print) ->
     say = say if accelerator.is_main_process else lambda text: None
     say(f"computing in {pick().reason}")
     if cut_up():
-        shard(stage.model, accelerator.mixed_precision == "bf16")
+        shard(stage.model, accelerator)
     elif not profile.adapter:  # a model with an adapter is where it should be already
         stage.model.to(accelerator.device)  # before the averages are copied from it
     state = State.start(stage.model, _optimizer(stage.model, profile), averaged=profile.ema > 0)

@@ -10,10 +10,9 @@ or with weights, gradients, averages and moments cut up among the cards, for a m
         --preset bagel-7b --profile gpu --model DIR
 
 On two machines with eight cards each, `--num_processes 16 --num_machines 2 --machine_rank 0` (1 on the other one) and
-`--main_process_ip`; both must see the same folders. accelerate starts the processes and finds their devices; what they
-exchange is in this file, and torch's `fully_shard` cuts the model up. On processors torch starts the processes:
-
-    ACCELERATE_USE_FSDP=true python -m torch.distributed.run --nproc_per_node 2 -m mini_model train base --profile smoke
+`--main_process_ip`; both must see the same folders. On a machine without a card the same commands take processors.
+accelerate starts the processes and finds their devices; what they exchange is in this file, and torch's `fully_shard`
+cuts the model up.
 """
 
 import os
@@ -29,7 +28,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from mini_model.device import pick
 from mini_model.model.transformer import Layer
-from mini_model.model.unified import Losses
+from mini_model.model.unified import Losses, UnifiedModel
 
 
 def team() -> Accelerator:
@@ -80,12 +79,14 @@ def add_up_gradients(weights: list[nn.Parameter]) -> None:
         w.grad = part.view_as(w)
 
 
-def shard(model: nn.Module, half: bool) -> None:
+def shard(model: UnifiedModel, accelerator: Accelerator) -> None:
     """Cut every layer's weights up among the processes, and what is left; a layer is whole only while it computes.
 
-    half: whole in bfloat16, while the parts and the sums of gradients are float32.
+    Where a run computes in bfloat16, a layer is whole in it, while the parts and the sums of gradients are float32.
     """
+    half = accelerator.mixed_precision == "bf16"
     policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if half else MixedPrecisionPolicy()
+    model.autoencoder.to(accelerator.device)  # stands beside the network, and stays whole
     layers = [module for module in model.modules() if isinstance(module, Layer)]
     within = {id(p) for layer in layers for p in layer.parameters()}
     rest = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in within]

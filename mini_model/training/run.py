@@ -78,16 +78,10 @@ def train(
     if (out / "checkpoints").is_dir() and any((out / "checkpoints").iterdir()) and not resume:
         raise KitError(f"{out} holds an earlier run; add --resume to go on with it, or name another --out")
     _are_for(stage, small, numbers, model, data, adapter)
-    device = team().device
     _claim(out, {"stage": stage, "profile": profile, "seed": seed, **({} if small else {"preset": preset})}, resume)
     torch.manual_seed(seed)
     before = model or _before(stage)
-    if small:
-        built = STAGES[stage](before, data, numbers, seed, mix)
-        _alone(built, stage)
-    else:
-        data = data or (SETS if stage == "reflect" else None)
-        built = full_stage(stage, Start(before, adapter, data), numbers, seed, mix or USUAL, device)
+    built = _built(stage, Start(before, adapter, data), numbers, seed, mix)
     state = run(built, numbers, out, resume)
     use_average(state)
     built.model = state.model.eval()
@@ -110,10 +104,16 @@ def _are_for(
         raise KitError("a full-size model is not made from nothing: give --model DIR, a folder in the released layout")
 
 
-def _alone(stage: Stage, name: str) -> None:
-    """One clear error where several processes would each train a model of their own."""
-    if many() > 1 and not isinstance(stage, UnifiedStage):
-        raise KitError(f"stage {name} trains in one process; start it without accelerate launch")
+def _built(stage: str, start: Start, numbers: Profile, seed: int, mix: Mix | None) -> Stage:
+    """The stage as the loop takes it; one clear error where several processes would each train a model of their own."""
+    device = team().device
+    if numbers.setting:
+        sets = start.data or (SETS if stage == "reflect" else None)
+        return full_stage(stage, start._replace(data=sets), numbers, seed, mix or USUAL, device)
+    built = STAGES[stage](start.model, start.data, numbers, seed, mix)
+    if many() > 1 and not isinstance(built, UnifiedStage):
+        raise KitError(f"stage {stage} trains in one process; start it without accelerate launch")
+    return built
 
 
 def _claim(out: Path, run: dict[str, str | int], resume: bool) -> None:
