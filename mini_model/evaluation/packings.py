@@ -5,7 +5,8 @@
 writes `data_samples/results/packings.json`. Two models are asked: the goldens' tiny one with the original's own inputs,
 and the shipped mini weights with samples like those they learnt from. Of each packing the file says how far logits and
 velocities stray, how often another word becomes the likeliest, what the weights weigh, how long a forward takes, and
-how many right pictures of mini-GenEval are lost, prompt by prompt. Last, what an adapter loses when it is merged.
+how many right pictures of mini-GenEval are lost, prompt by prompt. Then, which of the layers that `nf4` leaves as they
+are would stray most if they were packed too; last, what an adapter loses when it is merged.
 """
 
 import json
@@ -33,7 +34,7 @@ from mini_model.model.lora import Adapter, adapt
 from mini_model.model.parity.drawing import distance
 from mini_model.model.parity.report import Golden, Report
 from mini_model.model.parity.training import read_samples
-from mini_model.model.quantize import PACKINGS, quantize
+from mini_model.model.quantize import PACKINGS, packed, quantize, replace
 from mini_model.model.sequence import Packed, pack
 from mini_model.model.unified import UnifiedModel
 from mini_model.process import paint_many
@@ -44,6 +45,7 @@ DONE = Path("out/packings")  # answers of evaluations that are through
 GOLDENS = HOME / "tests/golden/bagel_tiny"
 TRAININGS = ("a_train", "a_train_vlm", "a_train_t2i")  # goldens whose inputs hold words and pictures to predict
 HOWS = ("float32", "bf16", *PACKINGS)
+BESIDE = ("lm_head", "vae2llm", "llm2vae", "time_embedder", "vit_model", "connector")  # what nf4 leaves as it is
 ADDED = 0.05  # an adapter's addition to a layer, as a share of the size of the layer's weights
 AWAY = 7_927  # keeps these random numbers apart from those of training
 
@@ -56,7 +58,7 @@ class Effort:
     repeats: int = 5
     strategies: tuple[str, ...] = ("process", "direct")
     limit: int | None = None
-    seeds: int = 4
+    seeds: int = 2
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def measure(out: Path = FILE, effort: Effort = Effort(), done: Path = DONE) -> l
     batches = {"tiny": golden_batches(GOLDENS), "mini": [drawn_batch(load(MINI), effort.samples)]}
     for name, folder in (("tiny", GOLDENS / "model"), ("mini", MINI)):
         figures += errors(name, folder, batches[name], effort.repeats)
+    figures += [one for part in BESIDE for one in packed_too(part, MINI, batches["mini"])]
     for strategy in effort.strategies:
         figures += lost_pictures(strategy, effort, done)
     for how in ("bf16", "nf4"):
@@ -130,6 +133,19 @@ def errors(name: str, folder: Path, batches: Sequence[Packed], repeats: int) -> 
             took = time.perf_counter() - began
             figures.append(Figure(name=f"{how}, {name}: {what}", value=value, n=n, seeds=0, seconds=took))
             print(f"{figures[-1].name} {value:.4g}", flush=True)
+    return figures
+
+
+def packed_too(part: str, folder: Path, batches: Sequence[Packed]) -> list[Figure]:
+    """How far the model strays when, besides the experts' linears, the layers of one more part are in 4 bits."""
+    exact, model = ask(loaded(folder, "float32"), batches), loaded(folder, "nf4")
+    for name in [name for name, layer in model.named_modules() if type(layer) is nn.Linear and part in name.split(".")]:
+        replace(model, name, packed(model.get_submodule(name), "nf4", model.device))
+    told, figures = ask(model, batches), []
+    for what in ("logits", "velocity"):
+        value, n = distance(getattr(told, what), getattr(exact, what)), len(getattr(exact, what))
+        figures.append(Figure(name=f"nf4 and {part}, mini: error of {what}", value=value, n=n, seeds=0))
+        print(f"{figures[-1].name} {value:.4g}", flush=True)
     return figures
 
 

@@ -46,6 +46,7 @@ STRAYS = {  # how each packing strays: the end of a figure's name -> how it is w
     "mini: weights MB": "{:.1f}",
     "mini: seconds a forward": "{:.2f}",
 }
+BESIDE = ("mini: error of logits", "mini: error of velocity")  # of layers that are left as they are
 MOVES = [f"{who} moves {what}" for what in ("logits", "velocity") for who in ("adapter", "merging")]
 WIDE = 120  # characters of a line
 COSTS = {"denoising_steps": "denoising steps", "forwards": "forwards", "tokens": "tokens", "seconds": "seconds"}
@@ -85,15 +86,18 @@ def packings_section(file: Path) -> str:
     if not file.is_file():
         return f"{head}\nNot measured yet: `python -m mini_model.evaluation.packings`.\n"
     figures = {figure.name: figure for figure in read_results(file)}
-    hows = list(dict.fromkeys(name.partition(",")[0] for name in figures))
+    named = list(dict.fromkeys(name.partition(",")[0] for name in figures))
+    hows, beside = ([how for how in named if (" and " in how) == more] for more in (False, True))
     strays = [[how, *(_shown(figures[f"{how}, {end}"], form) for end, form in STRAYS.items())] for how in hows]
     ways = [way for way in WAYS if f"{hows[0]}, mini: {way}, right" in figures]
     scores = [[how, *(cell for way in ways for cell in _painted(f"{how}, mini: {way}", figures))] for how in hows]
     merged = [how for how in hows if f"{how}, mini: {MOVES[0]}" in figures]
+    more = [[how, *(_shown(figures[f"{how}, {end}"], STRAYS[end]) for end in BESIDE)] for how in ("nf4", *beside)]
     moves = [[how, *(_shown(figures[f"{how}, mini: {end}"], "{:.1%}") for end in MOVES)] for how in merged]
     about = next(iter(figures.values()))
     titles = [f"{WAYS[way]}{word}" for way in ways for word in ("", ", gain on float32", ", seconds")]
-    tables = [_table(["", *STRAYS], strays), _table(["mini-GenEval", *titles], scores), _table(["", *MOVES], moves)]
+    tables = [_table(["", *STRAYS], strays), _table(["mini-GenEval", *titles], scores)]
+    tables += [_table(["", *BESIDE], more), _table(["", *MOVES], moves)]
     told = "\n\n".join([*tables, f"`{about.command}`, on {about.device}.", _prose(REMARKS["packings"])])
     return f"{head}\n{told}\n"
 
