@@ -181,6 +181,44 @@ def memory(
 
 
 @app.command()
+def quantize(
+    model: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the model, or its name on the hub.")],
+    out: Annotated[Path, typer.Option(help="Folder of the packed model.")],
+    packing: Annotated[Literal["nf4", "nf4-all"], typer.Option(help="The experts' layers, or all.")] = "nf4",
+) -> None:
+    """Pack a model into 4 bits once, tensor by tensor; the folder is loaded like any other."""
+    from mini_model.commands import quantize as run
+
+    print(run(model, out, packing))
+
+
+@app.command()
+def export(
+    base: Annotated[Path, typer.Argument(help="Folder of the model that the adapter was trained on.")],
+    adapter: Annotated[Path, typer.Argument(help="Folder of the adapter.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the merged model.")],
+) -> None:
+    """Put an adapter into the weights and write the released layout, which other tools for BAGEL read."""
+    from mini_model.model.export import export as run
+
+    print(run(base, adapter, out))
+
+
+@app.command()
+def random_model(
+    out: Annotated[Path, typer.Argument(help="Folder of the model.")],
+    preset: Annotated[Literal["bagel-7b", "tiny"], typer.Option(help="Shape of the model.")] = "tiny",
+    layers: Annotated[int | None, typer.Option(min=1, help="Layers, where not the preset's.")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="A multiple of the preset's width.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same weights.")] = 0,
+) -> None:
+    """Write a model of random weights in the released layout, for dry runs at any size."""
+    from mini_model.commands import random_model as run
+
+    print(run(out, preset, layers, width, seed))
+
+
+@app.command()
 def doctor(as_json: Json = False) -> int:
     """Say what this machine lacks and what to type to mend it; exit code 1 if something does."""
     from mini_model.doctor import as_json as answer

@@ -1,13 +1,21 @@
-"""What the commands `paint` and `demo` do: paint, tell what happens as it happens, and leave pictures and a page."""
+"""What commands do that is more than one call: paint and tell what happens, pack a folder, make up weights."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from mini_model.data.vocabulary import vocabulary
+from mini_model.device import pick
 from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
+from mini_model.model.checkpoint import load, save_packed
+from mini_model.model.presets import preset as sizes_of
+from mini_model.model.presets import scaled
+from mini_model.model.random_weights import random_folder
+from mini_model.model.words import word_tokenizer
 from mini_model.process import Painter, Settings, paint_many
 from mini_model.process.painter import Event
 from mini_model.show import strip, write_page
@@ -80,3 +88,14 @@ def demo(model: Path, out: Path = Path("out/demo"), say: Say = print) -> None:
         verdict = judge(task["spec"], np.asarray(Trajectory.load(path).final))
         say(f"  the judge   {'right' if verdict.correct else 'wrong: ' + verdict.reason}")
         say(f"  to look at  {folder / 'strip.png'} and {folder / 'page.html'}")
+
+
+def quantize(model: Path, out: Path, packing: str = "nf4") -> Path:
+    """Pack the model of a folder into 4 bits and write it to `out`."""
+    save_packed(load(model, torch.bfloat16, str(pick().device), packing), out)
+    return out
+
+
+def random_model(out: Path, preset: str, layers: int | None = None, width: int | None = None, seed: int = 0) -> Path:
+    """Write random weights of a preset's shape, with the words of the drawn world."""
+    return random_folder(out, scaled(sizes_of(preset), layers, width), word_tokenizer(vocabulary()), seed)

@@ -5,26 +5,49 @@ ae.safetensors    the autoencoder      ae_config.json   bagel_config.json
 tokenizer files   the words
 """
 
+import json
+import math
 import os
+import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
-from safetensors import SafetensorError, safe_open
+from huggingface_hub import save_torch_state_dict, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
+from tqdm import tqdm
 from transformers import AutoTokenizer
-from transformers.initialization import no_init_weights
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
 
 from mini_model.device import keep_freed_memory, pick
 from mini_model.errors import KitError
 from mini_model.model.autoencoder import Autoencoder
 from mini_model.model.config import read_released, write_released
+from mini_model.model.embeddings import GridTable, grid_table
+from mini_model.model.quantize import (
+    RECORD,
+    SCALES,
+    Packing,
+    check_packing,
+    chosen,
+    is_packed,
+    kept_packing,
+    marked,
+    packed,
+    parts_of,
+    replace,
+    restored,
+)
 from mini_model.model.sequence import Marks
-from mini_model.model.unified import UnifiedModel
+from mini_model.model.stored import WEIGHTS, Stored, listed
+from mini_model.model.unified import UnifiedModel, outline
 
-WEIGHTS, AUTOENCODER = "ema.safetensors", "ae.safetensors"
+AUTOENCODER = "ae.safetensors"
 FIXED = (
     "latent_pos_embed.pos_embed",
     "vit_pos_embed.pos_embed",
@@ -32,16 +55,75 @@ FIXED = (
 MARK_NAMES = Marks("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
 
 
-def load(folder: Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> UnifiedModel:
-    """A model from a folder in the released layout, in evaluation mode, with its autoencoder and its words."""
-    if not folder.is_dir():
-        raise KitError(f"no model folder at {folder}; give the folder that holds {WEIGHTS}")
-    with no_init_weights():  # every weight comes from the file, so none is drawn first
-        model = UnifiedModel(read_released(folder)).to(dtype)
-    fill(model, folder / WEIGHTS, optional=FIXED)
+def load(
+    folder: Path, dtype: torch.dtype = torch.float32, device: str = "cpu", packing: Packing | None = None
+) -> UnifiedModel:
+    """A model from a folder, in evaluation mode, with its autoencoder and its words.
+
+    folder: in the released layout, in Hugging Face's (`model.safetensors`, in one file or several), or as `save_packed`
+    left it; or the name of a repository on the hub.
+    packing: pack the linear layers so, each on its way to the device: the whole model never stands anywhere unpacked.
+    Raises KitError for what is missing, unexpected or of another shape, all of it named, before anything is copied.
+    """
+    folder = located(folder)
+    config, kept = read_released(folder), kept_packing(folder)
+    if packing and kept:
+        raise KitError(f"{folder} is packed as {kept} already; load it without another packing")
+    check_packing(packing)
+    model = outline(config, dtype)
+    stored = fitting(model, Stored.of(folder), kept)
+    _fill(model, stored, device, packing, kept)
     load_autoencoder(model.autoencoder, folder / AUTOENCODER)
     model.companions["tokenizer"] = read_tokenizer(folder)
+    if packing or kept:
+        marked(model, packing or kept)
     return model.to(device).eval()
+
+
+def located(folder: Path) -> Path:
+    """The folder itself; or, where there is none and it has the form OWNER/NAME, the hub's copy of it."""
+    if folder.is_dir():
+        return folder
+    name = folder.as_posix()
+    if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name):
+        raise KitError(f"no model folder at {folder}; give the folder that holds {WEIGHTS}")
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json", "*.txt"]))
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError):
+        raise KitError(
+            f"no model folder at {folder}, and no such model in the hub's cache; give a folder that holds {WEIGHTS}, "
+            "or set HF_HUB_OFFLINE=0 to ask the hub"
+        ) from None
+
+
+def fitting(model: UnifiedModel, stored: Stored, kept: Packing | None = None) -> Stored:
+    """What a folder holds for this model, or one clear error that names all that does not fit.
+
+    Upstream looks at the last layer but one of its encoder, and some files still hold the last: it is left out.
+    """
+    stored = stored.without(f"vit_model.vision_model.encoder.layers.{model.config.vit.num_hidden_layers}.")
+    _match(model, stored.shapes, stored.path, FIXED, kept)
+    return stored
+
+
+def _fill(model: UnifiedModel, stored: Stored, device: str, packing: Packing | None, kept: Packing | None) -> None:
+    """Give every module its numbers, one module after another, and pack those that are to be packed."""
+    names = [name for name, _ in model.named_modules()]  # names alone: the unpacked layers must not be kept
+    for name in tqdm(names, "loading", unit="part", delay=2, dynamic_ncols=True, leave=False):
+        module = model.get_submodule(name)
+        if kept and chosen(name, module, kept):
+            replace(model, name, restored(module, parts_of(stored, name), device))
+            continue
+        for own, shape in list(module.named_parameters(recurse=False)):
+            full = f"{name}.{own}"
+            known = full in stored.shapes or not isinstance(module, GridTable)
+            numbers = stored.tensor(full) if known else grid_table(module.side, shape.shape[1])
+            numbers = numbers.to(device, shape.dtype, copy=True)
+            setattr(module, own, nn.Parameter(numbers, requires_grad=shape.requires_grad))
+        if packing and chosen(name, module, packing):
+            replace(model, name, packed(module, packing, device))
+    # its frequencies are no weights: they come from a formula, and stay in float32
+    model.language_model.model.rotary_emb = Qwen2RotaryEmbedding(model.config.llm).to(device)
 
 
 def load_here(folder: Path) -> UnifiedModel:
@@ -62,44 +144,38 @@ def read_tokenizer(folder: Path):
 
 def load_autoencoder(autoencoder: Autoencoder, path: Path) -> None:
     """Weights of the autoencoder, under FLUX's key names or diffusers' own."""
-    weights = read_tensors(path)
+    weights, own = read_tensors(path), autoencoder.state_dict()
     if not any(name.startswith("net.") for name in weights):
         try:
             converted = convert_ldm_vae_checkpoint(weights, dict(autoencoder.net.config))
         except KeyError as missing:
             raise KitError(f"{path} does not fit the autoencoder its config describes: missing {missing}") from None
         weights = {f"net.{name}": tensor for name, tensor in converted.items()}
-    _match(autoencoder, {name: tuple(t.shape) for name, t in weights.items()}, path, ())
-    autoencoder.load_state_dict(weights)
+    _match(autoencoder, {name: tuple(t.shape) for name, t in weights.items()}, path)
+    autoencoder.load_state_dict({name: t.to(own[name].dtype) for name, t in weights.items()}, assign=True)
 
 
-def fill(model: nn.Module, path: Path, optional: tuple[str, ...] = ()) -> None:
-    """Copy a file's tensors into a model one at a time; missing, unexpected and misshapen keys are all named."""
-    own = dict(model.state_dict())
-    try:
-        with safe_open(path, "pt") as file:
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            _match(model, shapes, path, optional)
-            with torch.no_grad():
-                for name in shapes:
-                    own[name].copy_(file.get_tensor(name))
-    except (SafetensorError, FileNotFoundError, OSError) as error:
-        raise KitError(f"{path} cannot be read ({error}); copy it again from where the model came") from None
-
-
-def _match(model: nn.Module, found: dict[str, tuple], path: Path, optional: tuple[str, ...]) -> None:
-    """Compare names and shapes before anything is copied."""
+def _match(
+    model: nn.Module,
+    found: Mapping[str, tuple],
+    path: Path,
+    optional: tuple[str, ...] = (),
+    kept: Packing | None = None,
+) -> None:
+    """Compare names and shapes before anything is copied; packed layers have scales beside their weights."""
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    faults = [f"missing {name}" for name in wanted if name not in found and name not in optional]
-    faults += [f"unexpected {name}" for name in found if name not in wanted]
+    small = {f"{name}.weight" for name, module in model.named_modules() if kept and chosen(name, module, kept)}
+    wanted |= {name: ((math.prod(wanted[name]) + 1) // 2, 1) for name in small}
+    scales = {f"{name}.{scale}" for name in small for scale in SCALES}
+    faults = [f"missing {name}" for name in [*wanted, *scales] if name not in found and name not in optional]
+    faults += [f"unexpected {name}" for name in found if name not in wanted and name not in scales]
     faults += [
         f"{name} has shape {found[name]}, the model wants {wanted[name]}"
         for name in found
         if name in wanted and found[name] != wanted[name]
     ]
     if faults:
-        shown = "; ".join(faults[:8]) + (f"; and {len(faults) - 8} more" if len(faults) > 8 else "")
-        raise KitError(f"{path} does not fit the model its configs describe: {shown}")
+        raise KitError(f"{path} does not fit the model its configs describe: {listed(faults)}")
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -112,15 +188,34 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 def save(model: UnifiedModel, folder: Path, dtype: torch.dtype = torch.bfloat16) -> None:
     """Write a model folder beside its place, then move it there in one step."""
+    if is_packed(model):
+        raise KitError("packed weights cannot be written as bf16 ones; write them with save_packed, as they are")
     with new_folder(folder) as fresh:
-        write_released(model.config, fresh)
         weights = {name: t.to(dtype).contiguous() for name, t in model.state_dict().items() if name not in FIXED}
         save_file(weights, fresh / WEIGHTS)
-        save_file(
-            {k: t.to(dtype).contiguous() for k, t in model.autoencoder.state_dict().items()},
-            fresh / AUTOENCODER,
-        )
-        model.tokenizer.save_pretrained(fresh)
+        _save_the_rest(model, fresh, dtype)
+
+
+def save_packed(model: UnifiedModel, folder: Path) -> None:
+    """Write a model in 4 bits as it is, in files of a gigabyte at most, so that it need not be packed again.
+
+    Raises KitError for a model that is not in 4 bits.
+    """
+    if not getattr(model, "is_loaded_in_4bit", False):
+        raise KitError("this model is not in 4 bits; pack it first, or write it with save")
+    with new_folder(folder) as fresh:
+        weights = {name: tensor for name, tensor in model.state_dict().items() if name not in FIXED}
+        save_torch_state_dict(weights, fresh, max_shard_size="1GB")
+        _save_the_rest(model, fresh, torch.bfloat16)
+        (fresh / RECORD).write_text(json.dumps({"packing": model.packing}) + "\n")
+
+
+def _save_the_rest(model: UnifiedModel, fresh: Path, dtype: torch.dtype) -> None:
+    """What stands beside the network: its sizes, the autoencoder, and the words."""
+    write_released(model.config, fresh)
+    pixels = {name: t.to(dtype).contiguous() for name, t in model.autoencoder.state_dict().items()}
+    save_file(pixels, fresh / AUTOENCODER)
+    model.tokenizer.save_pretrained(fresh)
 
 
 class new_folder:

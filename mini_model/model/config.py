@@ -83,36 +83,62 @@ class UnifiedConfig(PreTrainedConfig):
 
 
 def read_released(folder: Path) -> UnifiedConfig:
-    """The configuration of a folder in the released layout.
+    """The configuration of a folder in the released layout, or of one whose `config.json` holds all parts.
 
     The released vision config counts one layer more than the model uses: upstream takes the last layer but one
     (`train/pretrain_unified_navit.py`), so the encoder here is built without it. `ae_config.json` and
     `bagel_config.json` are optional; without them upstream's own numbers hold.
     """
-    vit = read_json(folder / "vit_config.json")
+    whole = {} if (folder / "llm_config.json").exists() else _whole(folder)
+    vit = whole.get("vit_config") or read_json(folder / "vit_config.json")
     if not isinstance(vit.get("num_hidden_layers"), int):
         raise KitError(f"{folder / 'vit_config.json'} does not say num_hidden_layers; copy it again")
-    vit["num_hidden_layers"] -= 1
+    vit = vit | {"num_hidden_layers": vit["num_hidden_layers"] - 1}
     autoencoder, kit = folder / "ae_config.json", folder / "bagel_config.json"
-    extra = read_json(kit) if kit.exists() else {}
+    extra = read_json(kit) if kit.exists() else whole
     return UnifiedConfig(
-        llm_config=read_json(folder / "llm_config.json"),
+        llm_config=whole.get("llm_config") or read_json(folder / "llm_config.json"),
         vit_config=vit,
         vae_config={"stem": 1, **read_json(autoencoder)} if autoencoder.exists() else None,
         **{name: extra[name] for name in KIT_NAMES if name in extra},
     )
 
 
+def _whole(folder: Path) -> dict:
+    """The one `config.json` of Hugging Face's layout, which holds the parts; nothing where there is no such file.
+
+    Raises KitError where it describes a model of another kind.
+    """
+    path = folder / "config.json"
+    told = read_json(path) if path.exists() else {}
+    if told and (told.get("model_type") != UnifiedConfig.model_type or not isinstance(told.get("llm_config"), dict)):
+        raise KitError(f"{path} describes a model of type {told.get('model_type')!r}, not one of BAGEL's kind")
+    return told
+
+
 def write_released(config: UnifiedConfig, folder: Path) -> None:
     """The four JSON files of the released layout."""
-    vit = {**config.vit_config, "num_hidden_layers": config.vit_config["num_hidden_layers"] + 1}
+    parts = nested(config)
     for name, content in (
-        ("llm_config.json", config.llm_config),
-        ("vit_config.json", vit),
+        ("llm_config.json", parts["llm_config"]),
+        ("vit_config.json", parts["vit_config"]),
         ("ae_config.json", config.vae_config),
-        ("bagel_config.json", {key: getattr(config, key) for key in KIT_NAMES}),
+        ("bagel_config.json", {key: parts[key] for key in KIT_NAMES}),
     ):
         (folder / name).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def nested(config: UnifiedConfig) -> dict:
+    """All sizes in one object, as Hugging Face's layout and vLLM have them; the encoder's last layer is counted."""
+    vit = {**config.vit_config, "num_hidden_layers": config.vit_config["num_hidden_layers"] + 1}
+    return {
+        "model_type": config.model_type,
+        "llm_config": config.llm_config,
+        "vit_config": vit,
+        "vae_config": {**config.vae_config, "downsample": config.autoencoder.downsample},
+        "connector_act": "gelu_pytorch_tanh",
+        **{key: getattr(config, key) for key in KIT_NAMES},
+    }
 
 
 def read_json(path: Path) -> dict:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from mini_model.model.attention import Cache
 from mini_model.model.checkpoint import marks_of
+from mini_model.model.config import UnifiedConfig
 from mini_model.model.generate import clean_segment, encode_pictures, feed, seen_segment
 from mini_model.model.pictures import resize, to_pixels
 from mini_model.model.sequence import Clean, Marks, Seen, Text
@@ -43,6 +44,13 @@ THINK_FIRST = {
     "answer": _THINK.format("reasoning", "provide the user with the answer", "answer"),
 }
 LATENT_FIT, SEEN_FIT = Fit(1024, 512, 16), Fit(980, 224, 14)  # upstream's `app.py`, for the 7B model
+
+
+def seen_fit(config: UnifiedConfig) -> Fit:
+    """How large a picture is looked at: as large as the encoder has places for, and not under upstream's 224 pixels."""
+    patch = config.vit_config["patch_size"]
+    longest = config.vit_max_num_patch_per_side * patch
+    return Fit(longest, min(SEEN_FIT.shortest, longest), patch)
 
 
 @dataclass

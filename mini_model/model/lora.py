@@ -12,12 +12,15 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft.utils.save_and_load import load_peft_weights
+from safetensors import SafetensorError
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from mini_model.errors import KitError
 from mini_model.model.quantize import GEN, UND
+from mini_model.model.stored import listed
 from mini_model.model.transformer import Mlp
 from mini_model.model.unified import UnifiedModel
 
@@ -60,19 +63,29 @@ def adapt(model: UnifiedModel, adapter: Adapter = Adapter()) -> PeftModel:
 
 
 def read_adapter(model: UnifiedModel, folder: str | Path, learning: bool = False) -> PeftModel:
-    """A model with an adapter from a folder in peft's format.
+    """A model with an adapter from a folder in peft's format; an outline's adapter has no numbers either.
 
-    Raises KitError where the folder holds none, or one for a model of other sizes.
+    Raises KitError where the folder holds none, or one for another model.
     """
     folder = Path(folder)
     if not (folder / "adapter_config.json").is_file():
         raise KitError(f"{folder} holds no adapter_config.json; give the folder that an adapter was saved to")
     model.requires_grad_(False)
+    outlined = model.device.type == "meta"
+    device = "cpu" if outlined else str(model.device)
     try:
-        return PeftModel.from_pretrained(model, str(folder), is_trainable=learning)
-    except (RuntimeError, ValueError, OSError) as error:
+        adapted = PeftModel.from_pretrained(
+            model, str(folder), is_trainable=learning, torch_device=device, low_cpu_mem_usage=outlined
+        )
+        held, wanted = set(load_peft_weights(str(folder), device="cpu")), set(get_peft_model_state_dict(adapted))
+    except (RuntimeError, ValueError, OSError, SafetensorError) as error:
         reason = next((line.strip() for line in str(error).splitlines() if "size mismatch" in line), str(error))
         raise KitError(f"the adapter in {folder} does not fit this model: {reason[:200]}") from None
+    if held != wanted:  # peft leaves out what it has no place for, and makes up what is missing
+        faults = [f"missing {name}" for name in sorted(wanted - held)]
+        faults += [f"unexpected {name}" for name in sorted(held - wanted)]
+        raise KitError(f"the adapter in {folder} does not fit this model: {listed(faults, most=3)}")
+    return adapted
 
 
 def save_adapter(model: PeftModel, folder: str | Path) -> None:

@@ -12,7 +12,7 @@ from functools import cache
 from itertools import product
 
 from mini_model.errors import KitError
-from mini_model.model.contexts import SEEN_FIT, Fit
+from mini_model.model.contexts import seen_fit
 from mini_model.model.pictures import fit_size
 from mini_model.model.presets import preset
 from mini_model.model.quantize import PACKINGS, TOWERS
@@ -25,7 +25,7 @@ DRIVER = 0.5  # GB of a card that its driver and the libraries' own code take
 BYTES = {None: 2.0, "nf4": 0.5 + 1 / 64 + 4 / (64 * 256), "int8": 1.0}  # a packed weight's, its scales included
 BYTES["nf4-all"] = BYTES["nf4"]
 RESOLUTIONS = (1024, 512, 256)
-SEEN = {"bagel-7b": SEEN_FIT, "tiny": Fit(112, 28, 14)}  # how large a picture is looked at
+SEEN = {name: seen_fit(preset(name)) for name in ("bagel-7b", "tiny")}  # how large a picture is looked at
 IN_ATTENTION, IN_MLP = 30, 8  # bytes a layer leaves behind for each of N x W, and of N x F, while it learns
 IN_PAINTING = 40  # bytes for each of N x W of the largest moment of a layer that does not learn
 

@@ -111,3 +111,20 @@ def preset(name: str) -> UnifiedConfig:
     if name not in presets:
         raise KitError(f"no preset {name!r}; choose one of: {', '.join(presets)}")
     return presets[name]()
+
+
+def scaled(config: UnifiedConfig, layers: int | None = None, width: int | None = None) -> UnifiedConfig:
+    """The same shape with other numbers of layers, or as many times as wide; the encoder and the words stay.
+
+    Raises KitError for a width that is no multiple of the configuration's own.
+    """
+    llm = config.llm_config
+    times, rest = divmod(width or llm["hidden_size"], llm["hidden_size"])
+    if rest or not times or (layers is not None and layers < 1):
+        raise KitError(
+            f"width {width} is no multiple of {llm['hidden_size']}, or there is no layer; choose other sizes"
+        )
+    wider = ("hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads")
+    llm |= {name: llm[name] * times for name in wider}
+    llm["num_hidden_layers"] = layers or llm["num_hidden_layers"]
+    return config

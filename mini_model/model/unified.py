@@ -110,11 +110,20 @@ class UnifiedModel(PreTrainedModel):
             nn.init.zeros_(module.bias)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, *args, **kwargs) -> "UnifiedModel":
-        """Load a folder in the released layout (`ema.safetensors` and its configs), ready to paint."""
+    def from_pretrained(
+        cls,
+        folder: str | Path,
+        quantization: str | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: str = "cpu",
+    ) -> "UnifiedModel":
+        """Load a folder in the released layout (`ema.safetensors` and its configs), ready to paint.
+
+        quantization: "nf4" packs the experts' layers into 4 bits on the way; see `model/quantize.py` for the others.
+        """
         from mini_model.model.checkpoint import load  # the loader builds this class, so it cannot come first
 
-        return load(Path(folder), *args, **kwargs)
+        return load(Path(folder), dtype, device, quantization)
 
     def embed(self, batch: Packed) -> Float[Tensor, "N W"]:
         """Every token as a vector of one width: words, then seen patches, then latents."""
@@ -147,6 +156,12 @@ class UnifiedModel(PreTrainedModel):
             word_losses(words[batch.ce_at], self.language_model.lm_head, batch.ce_labels),
             (predicted - target.float()).pow(2),
         )
+
+
+def outline(config: UnifiedConfig, dtype: torch.dtype = torch.bfloat16) -> UnifiedModel:
+    """The model's shape without any numbers; costs no memory at any size."""
+    with torch.device("meta"):
+        return UnifiedModel(config).to(dtype).eval()
 
 
 def word_losses(
