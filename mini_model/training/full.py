@@ -7,6 +7,7 @@ What can be wrong is asked before the weights are read: the memory, the architec
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -46,11 +47,12 @@ Sets = dict[str, list[Trajectory]]
 
 
 class Start(NamedTuple):
-    """Where training begins: a model's folder, an adapter to go on from, trajectories to learn from."""
+    """Where training begins: a model's folder, an adapter to go on from, trajectories, and how large pictures are."""
 
     model: Path
     adapter: Path | None = None
     data: Path | None = None
+    pixels: int | None = None
 
 
 class FullStage(UnifiedStage):
@@ -118,7 +120,7 @@ class FullStage(UnifiedStage):
                 save_adapter(self.model, fresh)
 
 
-_LESS = "that a row has room for; take a profile of fewer pixels or for a larger card"
+_LESS = "that a row has room for; take a smaller --resolution, or a larger card and its profile"
 
 
 def fits_of(setting: Setting) -> Fits:
@@ -128,9 +130,12 @@ def fits_of(setting: Setting) -> Fits:
 
 def full_stage(stage: str, start: Start, profile: Profile, seed: int, mix: Mix, device: torch.device) -> FullStage:
     """A stage at full size, ready for the loop. Raises KitError for what cannot be, before the weights are read."""
+    if start.adapter and not profile.adapter:
+        raise KitError("here every weight learns; --adapter goes with a profile of one card")
     if profile.adapter and cut_up():
         raise KitError("an adapter's model is small enough for each card whole; leave out --use_fsdp")
     _has_room(profile, device)
+    profile = _smaller(profile, start.pixels)
     folder, setting = located(start.model), profile.setting
     config = read_released(folder)
     _is_of(config, setting.preset, folder)
@@ -139,7 +144,8 @@ def full_stage(stage: str, start: Start, profile: Profile, seed: int, mix: Mix, 
     sets = _sets(stage, start.data)
     _are_short(sets, config, folder, profile)
     made = partial(_told, sets=sets, mix=mix) if sets else partial(painting, mix=mix)
-    print(f"learning from {', '.join(f'{len(s):,} of {n}' for n, s in sets.items()) or 'made-up paintings'}")
+    if is_main():
+        print(f"learning from {', '.join(f'{len(s):,} of {n}' for n, s in sets.items()) or 'made-up paintings'}")
     return FullStage(_ready(folder, start.adapter, profile, device), profile, made, seed)
 
 
@@ -183,6 +189,15 @@ def _has_room(profile: Profile, device: torch.device) -> None:
         )
 
 
+def _smaller(profile: Profile, pixels: int | None) -> Profile:
+    """The profile with pictures of fewer pixels, so that a row holds more of them; the memory stays as planned."""
+    setting = replace(profile.setting, pixels=pixels or profile.setting.pixels)
+    setting.check()
+    if setting.pixels > profile.setting.pixels:
+        raise KitError(f"{pixels} pixels are more than the {profile.setting.pixels} that this profile is planned for")
+    return replace(profile, setting=setting)
+
+
 def _is_of(config: UnifiedConfig, name: str, folder: Path) -> None:
     """One clear error for a model of other sizes than the preset's."""
     wanted = preset(name)
@@ -202,12 +217,12 @@ def _adapter_is_of(folder: Path, setting: Setting) -> None:
     """One clear error for an adapter of other ranks than the setting's, whose memory was planned."""
     if not (folder / "adapter_config.json").is_file():
         raise KitError(f"{folder} holds no adapter_config.json; give the folder that an adapter was saved to")
-    ranks = read_json(folder / "adapter_config.json").get("rank_pattern")
-    wanted = Adapter(setting.und, setting.gen).config().rank_pattern
+    told, wanted = read_json(folder / "adapter_config.json"), Adapter(setting.und, setting.gen).config().rank_pattern
+    ranks = told.get("rank_pattern") or dict.fromkeys(wanted, told.get("r"))  # other tools may name one for all
     if ranks != wanted:
-        here, there = (sorted(set((told or {}).values())) for told in (ranks, wanted))
+        here, there = (", ".join(str(named.get(expert)) for expert in wanted) for named in (ranks, wanted))
         raise KitError(
-            f"the adapter in {folder} has ranks {here or 'unknown'}, this profile {there}; take its own profile"
+            f"the adapter in {folder} has ranks {here}, this profile {there}; take the profile it was made with"
         )
 
 

@@ -62,13 +62,15 @@ def train(
     mix: Mix | None = None,
     preset: str = "mini",
     adapter: Path | None = None,
+    pixels: int | None = None,
 ) -> Path:
     """Train one stage and return the folder of the finished model (`out`/model) or adapter (`out`/adapter).
 
     model: the folder of the stage before; data: the folder of the subsets for stage `reflect`; steps: how many, where
     not as many as the profile says (the learning rate falls over just these); mix: how trajectories are made for stages
     `process` and `reflect`. preset: of which size the model is. At full size `model` must be given, `data` may hold
-    trajectories for stage `process` too, and `adapter` is a folder to go on from instead of a fresh adapter.
+    trajectories for stage `process` too, `adapter` is a folder to go on from instead of a fresh adapter, and `pixels`
+    makes pictures smaller than the profile's.
     Raises KitError for a word that is not known, a folder that cannot be read, and an `out` that holds another run.
     A run may be taken up with more or fewer `steps`, for one that was planned too long or too short.
     """
@@ -77,11 +79,12 @@ def train(
     out = out or Path("out") / (stage if small else f"{stage}-{preset}")
     if (out / "checkpoints").is_dir() and any((out / "checkpoints").iterdir()) and not resume:
         raise KitError(f"{out} holds an earlier run; add --resume to go on with it, or name another --out")
-    _are_for(stage, small, numbers, model, data, adapter)
-    _claim(out, {"stage": stage, "profile": profile, "seed": seed, **({} if small else {"preset": preset})}, resume)
+    _are_for(stage, numbers, model, data, adapter or pixels)
+    kind = {} if small else {"preset": preset, "pixels": pixels}
+    _claim(out, {"stage": stage, "profile": profile, "seed": seed, **kind}, resume)
     torch.manual_seed(seed)
     before = model or _before(stage)
-    built = _built(stage, Start(before, adapter, data), numbers, seed, mix)
+    built = _built(stage, Start(before, adapter, data, pixels), numbers, seed, mix)
     state = run(built, numbers, out, resume)
     use_average(state)
     built.model = state.model.eval()
@@ -92,15 +95,13 @@ def train(
     return made
 
 
-def _are_for(
-    stage: str, small: bool, numbers: Profile, model: Path | None, data: Path | None, adapter: Path | None
-) -> None:
-    """One clear error for a folder that this training has no use for, or that it lacks."""
-    if small and data and stage != "reflect":
+def _are_for(stage: str, numbers: Profile, model: Path | None, data: Path | None, more: Path | int | None) -> None:
+    """One clear error for what this training has no use for, or what it lacks."""
+    if not numbers.setting and data and stage != "reflect":
         raise KitError(f"stage {stage} makes its own samples; --data goes with stage reflect alone")
-    if not numbers.adapter and adapter:
-        raise KitError("here every weight learns; --adapter goes with a full-size model and a profile of one card")
-    if not small and model is None:
+    if not numbers.setting and more:
+        raise KitError("--adapter and --resolution go with a full-size model; name its --preset")
+    if numbers.setting and model is None:
         raise KitError("a full-size model is not made from nothing: give --model DIR, a folder in the released layout")
 
 
