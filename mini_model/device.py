@@ -41,10 +41,25 @@ def keep_freed_memory() -> None:
     By default glibc hands every large block back to the kernel and asks for a new one, which must be zeroed page by
     page: a fifth of a training step on long rows. Elsewhere than under glibc this does nothing.
     """
+    _tell_malloc({_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 2**28})
+
+
+def return_freed_memory() -> None:
+    """Let the C library hand back every block of a megabyte or more, so that holes between small tensors do not add up.
+
+    For a while in which many large tensors come and go beside small ones that stay.
+    """
+    _tell_malloc({_MMAP_MAX: 2**16, _MMAP_THRESHOLD: 2**20, _TRIM_THRESHOLD: 2**20, _TOP_PAD: 0})
+
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4  # glibc's numbers for its own dials
+
+
+def _tell_malloc(dials: dict[int, int]) -> None:
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(libc, "mallopt"):
-        for option, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**28)):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
-            libc.mallopt(option, value)
+        for dial, value in dials.items():
+            libc.mallopt(dial, value)
 
 
 def _best() -> str:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from transformers import AutoTokenizer
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
 
-from mini_model.device import keep_freed_memory, pick
+from mini_model.device import keep_freed_memory, pick, return_freed_memory
 from mini_model.errors import KitError
 from mini_model.model.autoencoder import Autoencoder
 from mini_model.model.config import read_released, write_released
@@ -72,6 +72,8 @@ def load(
     check_packing(packing)
     model = outline(config, dtype)
     stored = fitting(model, Stored.of(folder), kept)
+    if packing or kept:
+        return_freed_memory()
     _fill(model, stored, device, packing, kept)
     load_autoencoder(model.autoencoder, folder / AUTOENCODER)
     model.companions["tokenizer"] = read_tokenizer(folder)
@@ -129,8 +131,9 @@ def _fill(model: UnifiedModel, stored: Stored, device: str, packing: Packing | N
 def load_here(folder: Path) -> UnifiedModel:
     """The model of a folder, where and in the number format in which this machine computes best."""
     compute = pick()
+    model = load(folder, compute.dtype, str(compute.device))
     keep_freed_memory()
-    return load(folder, compute.dtype, str(compute.device))
+    return model
 
 
 def read_tokenizer(folder: Path):
