@@ -29,7 +29,7 @@ from mini_model.model.config import UnifiedConfig, read_json, read_released
 from mini_model.model.contexts import Fit
 from mini_model.model.lora import Adapter, adapt, read_adapter, remember_less, save_adapter
 from mini_model.model.memory import GB, SEEN, Setting, answer
-from mini_model.model.presets import preset
+from mini_model.model.presets import check_sizes, preset
 from mini_model.model.quantize import kept_packing
 from mini_model.model.sequence import Packed
 from mini_model.model.unified import UnifiedModel, outline
@@ -138,7 +138,7 @@ def full_stage(stage: str, start: Start, profile: Profile, seed: int, mix: Mix, 
     profile = _smaller(profile, start.pixels)
     folder, setting = located(start.model), profile.setting
     config = read_released(folder)
-    _is_of(config, setting.preset, folder)
+    check_sizes(config, setting.preset, folder)
     if start.adapter:
         _adapter_is_of(start.adapter, setting)
     sets = _sets(stage, start.data)
@@ -196,21 +196,6 @@ def _smaller(profile: Profile, pixels: int | None) -> Profile:
     if setting.pixels > profile.setting.pixels:
         raise KitError(f"{pixels} pixels are more than the {profile.setting.pixels} that this profile is planned for")
     return replace(profile, setting=setting)
-
-
-def _is_of(config: UnifiedConfig, name: str, folder: Path) -> None:
-    """One clear error for a model of other sizes than the preset's."""
-    wanted = preset(name)
-    for part, words in (
-        ("llm_config", ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")),
-        ("vit_config", ("hidden_size", "num_hidden_layers", "patch_size")),
-    ):
-        for word in words:
-            here, there = getattr(config, part).get(word), getattr(wanted, part)[word]
-            if here != there:
-                raise KitError(
-                    f"{folder} is no {name}: its {part} has {word} {here}, not {there}; take another --preset"
-                )
 
 
 def _adapter_is_of(folder: Path, setting: Setting) -> None:
