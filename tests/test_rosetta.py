@@ -136,6 +136,7 @@ SHAPES = {
     "places": table_of,
     "UnifiedModel.embed": lambda s: f"(N, {s.width})",
     "attention_mask": mask_of,
+    "blocks": lambda s: "{0} x {0} blocks of 128".format(-(-sum(s.slots) // 128)),
     "attend": lambda s: "{} heads share {} of {} numbers".format(*s.heads),
     "Attention": lambda s: s.weight(*(f"{BLOCK}.self_attn.{name}_proj.weight" for name in "qkvo")),
     "project": lambda s: f"(n, {s.width}) to (n, {(s.heads[0] + 2 * s.heads[1]) * s.heads[2]})",
