@@ -38,7 +38,7 @@ Strategy = Annotated[
 ]  # fmt: skip
 
 
-def say(answer: dict, text: str, as_json: bool) -> None:
+def say(answer: dict | list, text: str, as_json: bool) -> None:
     """Print the answer for a machine or the text for a reader."""
     print(json.dumps(answer) if as_json else text)
 
@@ -52,21 +52,35 @@ def start(context: typer.Context) -> None:
 
 @app.command()
 def paint(
-    prompt: Annotated[str, typer.Argument(help="What to paint, in words.")],
+    prompts: Annotated[list[str], typer.Argument(metavar="PROMPT...", help="What to paint; several are a batch.")],
     model: Model = MINI,
     strategy: Strategy = "process",
     seed: Annotated[int, typer.Option(help="The same seed paints the same picture.")] = 0,
     max_rounds: Annotated[int, typer.Option(min=1, help="Stop after so many pictures.")] = 8,
+    preset: Annotated[Literal["mini", "bagel-7b", "tiny"], typer.Option(help="Size of the model.")] = "mini",
+    quantize: Annotated[
+        Literal["nf4", "nf4-all", "int8", "none"], typer.Option(help="Bits of a weight, at full size.")
+    ] = "nf4",
+    adapter: Annotated[Path | None, typer.Option(help="Folder of an adapter, at full size.")] = None,
+    resolution: Annotated[
+        int | None, typer.Option(help="Edge of a picture in pixels, at full size.", show_default="the largest")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="GB of the card, at full size.", show_default="all it has")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the trajectory.")] = Path("out/paint"),
     as_json: Json = False,
 ) -> None:
     """Paint PROMPT and write trajectory.json, the pictures, strip.png and page.html."""
-    from mini_model.commands import paint_to_folder
+    from mini_model.commands import check_prompts, model_for
+    from mini_model.commands import paint as run
 
-    quiet = (lambda line: None) if as_json else print
-    path = paint_to_folder(prompt, model, strategy, seed, max_rounds, out, say=quiet)
-    answer = {"path": str(path), "trajectory": json.loads(path.read_text(encoding="utf-8"))} if as_json else {}
-    say(answer, f"{path}\n{out / 'page.html'}", as_json)
+    check_prompts(prompts)
+    packing = None if quantize == "none" else quantize
+    loaded, settings = model_for(preset, model, max_rounds, adapter, packing, resolution, budget)
+    paths = run(prompts, loaded, settings, strategy, seed, out, (lambda line: None) if as_json else print)
+    told = [{"path": str(p), "trajectory": json.loads(p.read_text(encoding="utf-8"))} for p in paths] if as_json else []
+    say(told[0] if len(told) == 1 else told, "\n".join(f"{p}\n{p.with_name('page.html')}" for p in paths), as_json)
 
 
 @app.command()

@@ -1,7 +1,9 @@
 """What commands do that is more than one call: paint and tell what happens, pack a folder, make up weights."""
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +18,18 @@ from mini_model.model.presets import preset as sizes_of
 from mini_model.model.presets import scaled
 from mini_model.model.random_weights import random_folder
 from mini_model.model.words import word_tokenizer
-from mini_model.process import Painter, Settings, paint_many
-from mini_model.process.painter import Event
+from mini_model.process import Settings, paint_many
+from mini_model.process.full import ready
+from mini_model.process.painter import Event, Studio
+from mini_model.process.story import Story
 from mini_model.show import strip, write_page
 from mini_model.trajectory import Trajectory
 from mini_model.world.judge import judge
 
 HOME = Path(__file__).resolve().parent.parent
 DEMO = HOME / "data_samples/demo.json"  # prompts of the demo, each with GenEval metadata and a seed
+
+STAGES = {"plan": "plans", "draft": "drafts", "reflection": "reflections", "refinement": "refinements"}
 
 Say = Callable[[str], None]
 
@@ -40,24 +46,74 @@ def paint_to_folder(
     loaded: UnifiedModel | None = None,
 ) -> Path:
     """Paint a prompt into a folder (trajectory.json, PNGs, strip.png, page.html) and return the JSON's path."""
-    if not prompt.strip():
+    check_prompts([prompt])
+    loaded = loaded or UnifiedModel.from_pretrained(model)
+    return paint([prompt], loaded, Settings(max_rounds=max_rounds), strategy, seed, out, say, [spec])[0]
+
+
+def model_for(
+    preset: str,
+    folder: Path,
+    most: int,
+    adapter: Path | None = None,
+    packing: str | None = "nf4",
+    pixels: int | None = None,
+    budget: float | None = None,
+) -> tuple[UnifiedModel, Settings]:
+    """The model of a folder and the dials to paint with; all but the first three words are for the full size."""
+    if preset != "mini":
+        return ready(folder, preset, adapter, packing, pixels, budget, most)
+    if adapter:
+        raise KitError("the mini model paints without an adapter; with --preset bagel-7b or tiny it takes one")
+    return UnifiedModel.from_pretrained(folder), Settings(max_rounds=most)
+
+
+def check_prompts(prompts: Sequence[str]) -> None:
+    """One clear error for a prompt without words, before anything is loaded."""
+    if not all(prompt.strip() for prompt in prompts):
         raise KitError("the prompt is empty; say what to paint, for example: a photo of a red circle")
-    loaded, settings = loaded or UnifiedModel.from_pretrained(model), Settings(max_rounds=max_rounds)
+
+
+def paint(
+    prompts: Sequence[str],
+    model: UnifiedModel,
+    settings: Settings,
+    strategy: str = "process",
+    seed: int = 0,
+    out: Path = Path("out/paint"),
+    say: Say = print,
+    specs: Sequence[dict | None] | None = None,
+) -> list[Path]:
+    """Paint prompts side by side, one into `out`, several into its folders 1, 2, ...; returns each JSON's path."""
+    specs, seeds = specs or [None] * len(prompts), [seed] * len(prompts)
     if strategy == "process":
-        trajectory = _follow(Painter(loaded, seed, settings), prompt, spec, say)
+        stories = [Story(*told) for told in zip(prompts, seeds, specs, strict=True)]
+        painted = _follow(Studio(model, replace(settings, frames=False)), stories, say)
     else:
-        trajectory = paint_many(loaded, [prompt], [seed], strategy, settings, [spec])[0]
-    path = trajectory.save(out)
-    strip(trajectory).save(out / "strip.png")
-    write_page(trajectory, out / "page.html")
-    return path
+        painted = paint_many(model, prompts, seeds, strategy, settings, specs)
+    folders = [out / f"{number}" for number in range(1, len(prompts) + 1)] if len(prompts) > 1 else [out]
+    paths = [trajectory.save(folder) for trajectory, folder in zip(painted, folders, strict=True)]
+    for trajectory, folder in zip(painted, folders, strict=True):
+        strip(trajectory).save(folder / "strip.png")
+        write_page(trajectory, folder / "page.html")
+    return paths
 
 
-def _follow(painter: Painter, prompt: str, spec: dict | None, say: Say) -> Trajectory:
-    """Paint in steps and say each turn in a line."""
-    for event in painter.paint(prompt, spec=spec):
-        say(f"  {event.kind:<11} {_words(event)}")
-    return event.trajectory
+def _follow(studio: Studio, stories: list[Story], say: Say) -> list[Trajectory]:
+    """Paint in steps and say each turn in a line, with the seconds it took; then what all turns of a kind took."""
+    ended: dict[int, Trajectory] = {}
+    took, before = dict.fromkeys(STAGES, 0.0), time.monotonic()
+    for event in studio.paint(stories):
+        now = time.monotonic()
+        seconds, before = now - before, now
+        whose = f"{event.row + 1}. " if len(stories) > 1 else ""
+        say(f"  {whose}{event.kind:<11} {_words(event)}" + (f"  ({seconds:.1f} s)" if event.kind in took else ""))
+        if event.kind == "done":
+            ended[event.row] = event.trajectory
+        else:
+            took[event.kind] += seconds
+    say("  time        " + ", ".join(f"{plural} {took[kind]:.1f} s" for kind, plural in STAGES.items()))
+    return [ended[row] for row in range(len(stories))]
 
 
 def _words(event: Event) -> str:

@@ -86,6 +86,11 @@ class Autoencoder(nn.Module):
         return (latents - self.config.shift_factor) * self.config.scale_factor
 
     def decode(self, latents: Float[Tensor, "B C h w"]) -> Float[Tensor, "B 3 H W"]:
-        """Pixels from -1 to 1 (a little beyond at hard edges) from scaled latents."""
-        pixels = self.net.decoder(latents / self.config.scale_factor + self.config.shift_factor)
+        """Pixels from -1 to 1 (a little beyond at hard edges) from scaled latents.
+
+        After `net.enable_tiling()`, large pictures are decoded in overlapping tiles, whose seams diffusers blends.
+        """
+        latents = latents / self.config.scale_factor + self.config.shift_factor
+        tiled = self.net.use_tiling and max(latents.shape[-2:]) > self.net.tile_latent_min_size
+        pixels = self.net.tiled_decode(latents, return_dict=False)[0] if tiled else self.net.decoder(latents)
         return pixel_shuffle(pixels, self.config.stem) if self.config.stem > 1 else pixels

@@ -1,5 +1,7 @@
 """Presets of one configuration: the miniature that learns on a laptop, BAGEL-7B, and its shape in tiny."""
 
+from pathlib import Path
+
 from mini_model.errors import KitError
 from mini_model.model.config import UPSTREAM_AUTOENCODER, UnifiedConfig
 
@@ -111,6 +113,21 @@ def preset(name: str) -> UnifiedConfig:
     if name not in presets:
         raise KitError(f"no preset {name!r}; choose one of: {', '.join(presets)}")
     return presets[name]()
+
+
+def check_sizes(config: UnifiedConfig, name: str, folder: Path) -> None:
+    """One clear error for a model of other sizes than the preset's."""
+    wanted = preset(name)
+    for part, words in (
+        ("llm_config", ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")),
+        ("vit_config", ("hidden_size", "num_hidden_layers", "patch_size")),
+    ):
+        for word in words:
+            here, there = getattr(config, part).get(word), getattr(wanted, part)[word]
+            if here != there:
+                raise KitError(
+                    f"{folder} is no {name}: its {part} has {word} {here}, not {there}; take another --preset"
+                )
 
 
 def scaled(config: UnifiedConfig, layers: int | None = None, width: int | None = None) -> UnifiedConfig:

@@ -44,7 +44,11 @@ def ids_of(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 
 
 def text_of(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
-    """The text of some ids; words are set apart by spaces and punctuation is drawn to the word before it."""
+    """The text of some ids; words are set apart by spaces and punctuation is drawn to the word before it.
+
+    A model may have more ids than the tokenizer has words; one without a word is told as unknown.
+    """
     if tokenizer.unk_token != UNKNOWN:
         return tokenizer.decode(ids)
-    return re.sub(r" ([,.:?])", r"\1", " ".join(tokenizer.convert_ids_to_tokens(ids)))
+    words = [word or UNKNOWN for word in tokenizer.convert_ids_to_tokens(ids)]
+    return re.sub(r" ([,.:?])", r"\1", " ".join(words))

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from mini_model.model.attention import Cache
 from mini_model.model.checkpoint import marks_of
-from mini_model.model.flow import Guidance
+from mini_model.model.contexts import seen_fit
+from mini_model.model.flow import Guidance, schedule
 from mini_model.model.generate import (
     Choose,
     clean_segment,
@@ -24,7 +25,7 @@ from mini_model.model.generate import (
     seen_segment,
     write,
 )
-from mini_model.model.pictures import to_picture, to_pixels
+from mini_model.model.pictures import resize, to_picture, to_pixels
 from mini_model.model.sequence import Sample, Text, segment_length
 from mini_model.model.unified import UnifiedModel
 from mini_model.model.words import ids_of, text_of
@@ -47,6 +48,7 @@ class Settings:
     max_rounds: int = 12  # most pictures in one trajectory
     side: int | None = None  # pixels along the edge of a picture; None: the largest the model has places for
     frames: bool = False  # keep the denoising pictures
+    apart: bool = False  # guidance branches one after another: slower, in less memory
     reward: Path = Path("out/reward/model")  # folder of the reward model, for `best-of-n` and `parm`
 
 
@@ -58,7 +60,7 @@ class Easel:
         largest = model.config.max_latent_size * model.config.pixels_per_token
         side = min(self.settings.side or min(largest, 1024), largest)
         edge = side // model.config.pixels_per_token
-        self.grid = (edge, edge)
+        self.grid, self.eyes = (edge, edge), seen_fit(model.config)
         self.blank = Image.new("RGB", (edge * model.config.pixels_per_token,) * 2, "white")
 
     def memory(self, rows: int) -> Cache:
@@ -77,8 +79,9 @@ class Easel:
         """
         pixels = torch.stack([to_pixels(picture) for picture in pictures])
         tokens = encode_pictures(self.model, pixels).cpu()
+        looked = [to_pixels(resize(picture, *self.eyes)) for picture in pictures]
         clean = [clean_segment(self.model, t, self.grid) for t in tokens]
-        return [[c, seen_segment(self.model, p)] for c, p in zip(clean, pixels, strict=True)]
+        return [[c, seen_segment(self.model, p)] for c, p in zip(clean, looked, strict=True)]
 
     def so_far(self, prompt: str, drawn: Sequence[tuple[str, Image.Image]]) -> Sample:
         """A prompt to paint in steps and the turns that were drawn after it, as segments."""
@@ -131,10 +134,12 @@ class Easel:
         count, settings = math.prod(self.grid), self.settings
         shape = (count, self.model.config.patch_channels)
         noise = torch.stack([torch.randn(shape, generator=story.dice(NOISE)) for story in stories])
-        walk = list(draw(self.model, contexts, noise, self.grid, self.marks, settings.steps, settings.shift, guidance))
-        branches = len(contexts) if guidance.text > 1 else 1
+        dials = settings.steps, settings.shift, guidance, settings.apart
+        walk = list(draw(self.model, contexts, noise, self.grid, self.marks, *dials))
+        times = schedule(settings.steps, settings.shift).tolist()[:-1]
+        passes = sum(len(contexts) if guidance.at(time)[0] > 1 else 1 for time in times)
         for story in stories:
-            story.spend(branches * settings.steps, branches * settings.steps * (count + 2), denoising=settings.steps)
+            story.spend(passes, passes * (count + 2), denoising=settings.steps)
         pictures = [to_picture(pixels) for pixels in decode_tokens(self.model, walk[-1], self.grid)]
         frames: list[list[Image.Image]] = [[] for _ in stories]
         for tokens in walk if settings.frames else []:

@@ -55,7 +55,7 @@ class Studio(Easel):
             keep, said = [], [read(text) for text in texts]
             for i, story in enumerate(live):
                 story.reflect(said[i])
-                if said[i].reflection:
+                if said[i].reflection and story.steps:  # before the first picture there is nothing to look at
                     yield self._event("reflection", story, rows[i], len(rows))
                 if wants[i] and story.may_draw(said[i]) and story.pictures < self.settings.max_rounds:
                     keep.append(i)
