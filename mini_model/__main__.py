@@ -89,10 +89,15 @@ def train(
         Literal["autoencoder", "vision", "language", "base", "process", "reflect", "reward", "preference"],
         typer.Argument(),
     ],
-    preset: Annotated[Literal["mini"], typer.Option(help="Size of the model.")] = "mini",
-    profile: Annotated[Literal["smoke", "cpu", "gpu"], typer.Option(help="How long to train.")] = "cpu",
+    preset: Annotated[Literal["mini", "bagel-7b", "tiny"], typer.Option(help="Size of the model.")] = "mini",
+    profile: Annotated[
+        Literal["smoke", "cpu", "gpu", "gpu-12gb", "gpu-16gb", "gpu-24gb"],
+        typer.Option(help="How long to train; at full size, on which card."),
+    ] = "cpu",
     model: Annotated[Path | None, typer.Option(help="Folder to start from.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of the subsets, for stage reflect.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the subsets, or of trajectories at full size.")] = None,
+    adapter: Annotated[Path | None, typer.Option(help="Adapter to go on from, at full size.")] = None,
+    resolution: Annotated[int | None, typer.Option(min=32, help="Smaller pictures, at full size.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="How many steps, where not the profile's.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other samples and other noise.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and plots.")] = None,
@@ -101,7 +106,8 @@ def train(
     """Train one STAGE; a run that was killed goes on with --resume as if nothing had happened."""
     from mini_model.training.run import train as run
 
-    print(run(stage, profile=profile, model=model, data=data, out=out, resume=resume, seed=seed, steps=steps))
+    full = {"preset": preset, "adapter": adapter, "pixels": resolution}
+    print(run(stage, profile=profile, model=model, data=data, out=out, resume=resume, seed=seed, steps=steps, **full))
 
 
 @app.command()

@@ -23,6 +23,7 @@ from torch import nn
 from tqdm import tqdm
 from transformers import AutoTokenizer
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
+from transformers.utils import logging
 
 from mini_model.device import keep_freed_memory, pick, return_freed_memory
 from mini_model.errors import KitError
@@ -138,11 +139,15 @@ def load_here(folder: Path) -> UnifiedModel:
 
 def read_tokenizer(folder: Path):
     """The folder's words, as a Hugging Face tokenizer, or one clear error."""
+    loud = logging.get_verbosity()
+    logging.set_verbosity_error()  # it would warn of every model that transformers does not ship
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0][:160]
         raise KitError(f"{folder} holds no tokenizer that can be read ({reason}); copy its files again") from None
+    finally:
+        logging.set_verbosity(loud)
 
 
 def load_autoencoder(autoencoder: Autoencoder, path: Path) -> None:
