@@ -57,6 +57,10 @@ def paint(
     strategy: Strategy = "process",
     seed: Annotated[int, typer.Option(help="The same seed paints the same picture.")] = 0,
     max_rounds: Annotated[int, typer.Option(min=1, help="Stop after so many pictures.")] = 8,
+    judge: Annotated[
+        str | None, typer.Option(help="`exact`, or the address of a vision model that criticises.")
+    ] = None,
+    judge_model: Annotated[str | None, typer.Option(help="That model's name there.")] = None,
     preset: Annotated[Literal["mini", "bagel-7b", "tiny"], typer.Option(help="Size of the model.")] = "mini",
     quantize: Annotated[
         Literal["nf4", "nf4-all", "int8", "none"], typer.Option(help="Bits of a weight, at full size.")
@@ -72,13 +76,15 @@ def paint(
     as_json: Json = False,
 ) -> None:
     """Paint PROMPT and write trajectory.json, the pictures, strip.png and page.html."""
-    from mini_model.commands import check_prompts, model_for
+    from mini_model.commands import check_prompts, judge_of, model_for
     from mini_model.commands import paint as run
 
     check_prompts(prompts)
+    critic = judge_of(judge, judge_model, strategy)
     packing = None if quantize == "none" else quantize
     loaded, settings = model_for(preset, model, max_rounds, adapter, packing, resolution, budget)
-    paths = run(prompts, loaded, settings, strategy, seed, out, (lambda line: None) if as_json else print)
+    tell = (lambda line: None) if as_json else print
+    paths = run(prompts, loaded, settings, strategy, seed, out, tell, judge=critic)
     told = [{"path": str(p), "trajectory": json.loads(p.read_text(encoding="utf-8"))} for p in paths] if as_json else []
     say(told[0] if len(told) == 1 else told, "\n".join(f"{p}\n{p.with_name('page.html')}" for p in paths), as_json)
 

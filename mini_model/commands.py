@@ -1,6 +1,7 @@
 """What commands do that is more than one call: paint and tell what happens, pack a folder, make up weights."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +20,9 @@ from mini_model.model.presets import scaled
 from mini_model.model.random_weights import random_folder
 from mini_model.model.words import word_tokenizer
 from mini_model.process import Settings, paint_many
+from mini_model.process.endpoint import Endpoint
 from mini_model.process.full import ready
+from mini_model.process.judges import Judge, exact
 from mini_model.process.painter import Event, Studio
 from mini_model.process.story import Story
 from mini_model.show import strip, write_page
@@ -68,6 +71,22 @@ def model_for(
     return UnifiedModel.from_pretrained(folder), Settings(max_rounds=most)
 
 
+def judge_of(words: str | None, name: str | None, strategy: str) -> Judge | None:
+    """The judge that some words ask for: `exact`, or the address of a vision model of this name; none for none.
+
+    Raises KitError for other words, an address without a model's name, and a strategy that asks no judge.
+    """
+    if words is None:
+        return None
+    if strategy != "process":
+        raise KitError(f"strategy {strategy} asks no judge; leave --judge out, or take strategy process")
+    if words == "exact":
+        return exact
+    if not words.startswith(("http://", "https://")) or not name:
+        raise KitError("--judge takes `exact`, or an address like http://localhost:8000/v1 with --judge-model NAME")
+    return Endpoint(words, name, os.environ.get("OPENAI_API_KEY", "none"))
+
+
 def check_prompts(prompts: Sequence[str]) -> None:
     """One clear error for a prompt without words, before anything is loaded."""
     if not all(prompt.strip() for prompt in prompts):
@@ -83,12 +102,16 @@ def paint(
     out: Path = Path("out/paint"),
     say: Say = print,
     specs: Sequence[dict | None] | None = None,
+    judge: Judge | None = None,
 ) -> list[Path]:
-    """Paint prompts side by side, one into `out`, several into its folders 1, 2, ...; returns each JSON's path."""
+    """Paint prompts side by side, one into `out`, several into its folders 1, 2, ...; returns each JSON's path.
+
+    judge: what it says of each picture takes the place of the model's own reflections, in strategy `process`.
+    """
     specs, seeds = specs or [None] * len(prompts), [seed] * len(prompts)
     if strategy == "process":
         stories = [Story(*told) for told in zip(prompts, seeds, specs, strict=True)]
-        painted = _follow(Studio(model, replace(settings, frames=False)), stories, say)
+        painted = _follow(Studio(model, replace(settings, frames=False), judge), stories, say)
     else:
         painted = paint_many(model, prompts, seeds, strategy, settings, specs)
     folders = [out / f"{number}" for number in range(1, len(prompts) + 1)] if len(prompts) > 1 else [out]

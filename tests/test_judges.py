@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from tiny_vision_model import make as make_tiny_vision_model
 
+from mini_model.__main__ import main
 from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
 from mini_model.process.easel import Easel, Settings
@@ -23,7 +24,7 @@ from mini_model.process.endpoint import Endpoint
 from mini_model.process.judges import Own, Shuffled, exact, unmoved
 from mini_model.process.painter import Studio
 from mini_model.process.story import NOT_LOOKED, Story
-from mini_model.trajectory import Plan, Reflection, Step
+from mini_model.trajectory import Plan, Reflection, Step, Trajectory
 from mini_model.world.reading import read_scene
 from mini_model.world.render import render
 
@@ -176,3 +177,27 @@ def _wait_for(address: str, server: subprocess.Popen, seconds: int = 90) -> None
         except OSError:
             time.sleep(0.2)
     raise TimeoutError(address)
+
+
+def test_the_command_line_names_an_outside_judge(tmp_path, monkeypatch, capsys):
+    def paint(*words) -> int:
+        monkeypatch.setattr(
+            sys, "argv", ["mini_model", "paint", "a photo of a red cup", "--out", str(tmp_path), *words]
+        )
+        return main()
+
+    right = json.dumps({"verdict": "correct", "seen": "a red cup"})
+    with answering(*[right] * 9) as (server, address):
+        assert paint("--judge", address, "--judge-model", "eyes") == 0
+    drafts = Trajectory.load(tmp_path / "trajectory.json").steps
+    assert len(server.asked) == len(drafts) and all(step.reflection.text.startswith("a red cup") for step in drafts)
+    assert paint("--judge", "exact") == 0
+    capsys.readouterr()
+    for words, told in (
+        (("--judge", "nobody"), "--judge takes `exact`, or an address"),
+        (("--judge", address), "with --judge-model NAME"),
+        (("--judge", "exact", "--strategy", "direct"), "strategy direct asks no judge"),
+        (("--judge", address, "--judge-model", "eyes"), "cannot be reached"),
+    ):
+        assert paint(*words) == 2
+        assert told in capsys.readouterr().err
