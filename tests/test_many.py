@@ -155,6 +155,7 @@ def test_what_one_process_should_do_is_refused_by_two(trained):
 
 
 def test_more_processes_than_samples_are_refused():
-    stage = UnifiedStage(UnifiedModel.from_pretrained(MINI), profiles.profile_of("process", "smoke"), None, None)
+    numbers = profiles.profile_of("process", "smoke")
+    stage = UnifiedStage(UnifiedModel.from_pretrained(MINI), numbers, lambda rng, done: [], lambda model: None)
     with pytest.raises(KitError, match="4 samples a step are too few for 8 processes"):
         stage.batch(0, 7, 8)
