@@ -75,7 +75,7 @@ def measure(out: Path = FILE, effort: Effort = Effort(), done: Path = DONE) -> l
     batches = {"tiny": golden_batches(GOLDENS), "mini": [drawn_batch(load(MINI), effort.samples)]}
     for name, folder in (("tiny", GOLDENS / "model"), ("mini", MINI)):
         figures += errors(name, folder, batches[name], effort.repeats)
-    figures += [one for part in BESIDE for one in packed_too(part, MINI, batches["mini"])]
+    figures += packed_too(MINI, batches["mini"])
     for strategy in effort.strategies:
         figures += lost_pictures(strategy, effort, done)
     for how in ("bf16", "nf4"):
@@ -136,16 +136,18 @@ def errors(name: str, folder: Path, batches: Sequence[Packed], repeats: int) -> 
     return figures
 
 
-def packed_too(part: str, folder: Path, batches: Sequence[Packed]) -> list[Figure]:
+def packed_too(folder: Path, batches: Sequence[Packed]) -> list[Figure]:
     """How far the model strays when, besides the experts' linears, the layers of one more part are in 4 bits."""
-    exact, model = ask(loaded(folder, "float32"), batches), loaded(folder, "nf4")
-    for name in [name for name, layer in model.named_modules() if type(layer) is nn.Linear and part in name.split(".")]:
-        replace(model, name, packed(model.get_submodule(name), "nf4", model.device))
-    told, figures = ask(model, batches), []
-    for what in ("logits", "velocity"):
-        value, n = distance(getattr(told, what), getattr(exact, what)), len(getattr(exact, what))
-        figures.append(Figure(name=f"nf4 and {part}, mini: error of {what}", value=value, n=n, seeds=0))
-        print(f"{figures[-1].name} {value:.4g}", flush=True)
+    exact, figures = ask(loaded(folder, "float32"), batches), []
+    for part in BESIDE:
+        model = loaded(folder, "nf4")
+        for name in [n for n, layer in model.named_modules() if type(layer) is nn.Linear and part in n.split(".")]:
+            replace(model, name, packed(model.get_submodule(name), "nf4", model.device))
+        told = ask(model, batches)
+        for what in ("logits", "velocity"):
+            value, n = distance(getattr(told, what), getattr(exact, what)), len(getattr(exact, what))
+            figures.append(Figure(name=f"nf4 and {part}, mini: error of {what}", value=value, n=n, seeds=0))
+            print(f"{figures[-1].name} {value:.4g}", flush=True)
     return figures
 
 
