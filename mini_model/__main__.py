@@ -110,10 +110,13 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
     """Train one STAGE; a run that was killed goes on with --resume as if nothing had happened."""
+    from mini_model.training.many import is_main
     from mini_model.training.run import train as run
 
     full = {"preset": preset, "adapter": adapter, "pixels": resolution}
-    print(run(stage, profile=profile, model=model, data=data, out=out, resume=resume, seed=seed, steps=steps, **full))
+    made = run(stage, profile=profile, model=model, data=data, out=out, resume=resume, seed=seed, steps=steps, **full)
+    if is_main():
+        print(made)
 
 
 @app.command()
