@@ -89,7 +89,7 @@ def test_installed_packages_are_the_locked_ones():
 
 
 def test_every_imported_package_is_declared():
-    names = {"PIL": "pillow"}
+    names = {"PIL": "pillow", "huggingface_hub": "huggingface-hub"}
     ours = {"mini_model", *(path.stem for path in HOME.glob("mini_model/**/*.py"))}
     found = set()
     for path in [*HOME.glob("mini_model/**/*.py"), *HOME.glob("lessons/*.py")]:
