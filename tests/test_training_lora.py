@@ -76,7 +76,7 @@ def test_each_profile_fits_the_card_it_is_named_after(name):
 def test_what_cannot_fit_is_refused_before_anything_is_read(monkeypatch, tmp_path):
     tight = replace(profile_of("process", "gpu-16gb", "bagel-7b"), budget=12.5)
     monkeypatch.setitem(FULL, "bagel-7b", {"gpu-16gb": tight})
-    with pytest.raises(KitError, match=r"takes 14.\d+ GB of 12.5; nearest that fits: pixels 256 instead of 512"):
+    with pytest.raises(KitError, match=r"takes 15.\d+ GB of 12.5; nearest that fits: pixels 256 instead of 512"):
         train("process", "gpu-16gb", tmp_path / "nowhere", out=tmp_path / "out", preset="bagel-7b")
     monkeypatch.setitem(
         FULL,
