@@ -2,8 +2,8 @@
 
 NF4 with double quantisation: 64 weights share one scale, and 256 scales share one scale of scales, about 4.13 bits a
 weight. Computed in bfloat16. Upstream's own app packs every linear layer; here the two experts' linears alone are
-packed (nine tenths of all weights), since what goes in and out of the model is small and feels it most. `vae2llm` alone,
-where latents enter, makes a picture's error several times larger (`data_samples/results/packings.json`).
+packed (nine tenths of all weights), since what goes in and out of the model is small and feels it most. `vae2llm`
+alone, where latents enter, makes a picture's error several times larger (`data_samples/results/packings.json`).
 Source: QLoRA, arXiv:2305.14314; bitsandbytes does the work, on a CPU too.
 """
 
