@@ -10,6 +10,7 @@ float32 on the way, as peft's own preparation for 4 bits would do.
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from warnings import catch_warnings, simplefilter
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
@@ -74,9 +75,11 @@ def read_adapter(model: UnifiedModel, folder: str | Path, learning: bool = False
     outlined = model.device.type == "meta"
     device = "cpu" if outlined else str(model.device)
     try:
-        adapted = PeftModel.from_pretrained(
-            model, str(folder), is_trainable=learning, torch_device=device, low_cpu_mem_usage=outlined
-        )
+        with catch_warnings():
+            simplefilter("ignore")  # what it finds wrong with the adapter is one clear error below
+            adapted = PeftModel.from_pretrained(
+                model, str(folder), is_trainable=learning, torch_device=device, low_cpu_mem_usage=outlined
+            )
         held, wanted = set(load_peft_weights(str(folder), device="cpu")), set(get_peft_model_state_dict(adapted))
     except (RuntimeError, ValueError, OSError, SafetensorError) as error:
         reason = next((line.strip() for line in str(error).splitlines() if "size mismatch" in line), str(error))
