@@ -1,7 +1,6 @@
 """The full-size model's machinery at tiny size: packed weights, adapters, frugal steps, plan of memory, report."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from mini_model.__main__ import main
 from mini_model.errors import KitError
 from mini_model.evaluation import gpu_report
 from mini_model.evaluation.card_work import MARKS, Material, learn, packed_trajectory
@@ -282,17 +282,17 @@ def test_a_setting_that_cannot_fit_gets_the_nearest_that_does():
             predict(wrong)
 
 
-def test_the_memory_command_refuses_politely():
-    def command(*words: str) -> subprocess.CompletedProcess:
-        return subprocess.run([sys.executable, "-m", "mini_model", "memory", *words], cwd=HOME, capture_output=True,
-                              text=True, timeout=120)  # fmt: skip
+def test_the_memory_command_refuses_politely(monkeypatch, capsys):
+    def command(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["mini_model", "memory", *words])
+        return main()
 
-    fitting = command("--budget", "24", "--json")
-    assert fitting.returncode == 0 and json.loads(fitting.stdout)["fits"]
-    tight = command("--budget", "16", "--quantize", "none")
-    assert tight.returncode == 1 and "does not fit" in tight.stdout
-    wrong = command("--resolution", "500")
-    assert wrong.returncode == 2 and wrong.stderr.startswith("error: 500 pixels") and wrong.stderr.count("\n") == 1
+    assert command("--budget", "24", "--json") == 0 and json.loads(capsys.readouterr().out)["fits"]
+    assert command("--budget", "16", "--quantize", "none") == 1
+    assert "does not fit" in capsys.readouterr().out
+    assert command("--resolution", "500") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: 500 pixels") and said.count("\n") == 1
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="on a card the report takes minutes")

@@ -95,7 +95,7 @@ class PreferenceStage:
         save(self.unified, out / "model")
 
 
-def _errors(model: UnifiedModel, pairs: Pairs) -> Float[Tensor, "2P"]:
+def _errors(model: UnifiedModel, pairs: Pairs) -> Float[Tensor, "both"]:
     """The mean squared error of the velocity, for each picture."""
     return model(pairs.batch).mse.unflatten(0, (2 * pairs.count, -1)).mean((1, 2))
 
