@@ -2,6 +2,7 @@
 
 from mini_model.show.attention_explorer import AttentionExplorer, attention_explorer
 from mini_model.show.compare import Comparison, compare
+from mini_model.show.dial import Dial, dial
 from mini_model.show.figure import Figure, figure
 from mini_model.show.flow_explorer import FlowExplorer, flow_explorer
 from mini_model.show.history import HistoryExplorer, history_explorer
@@ -15,6 +16,7 @@ from mini_model.show.strip import Strip, strip
 __all__ = [
     "AttentionExplorer",
     "Comparison",
+    "Dial",
     "Figure",
     "FlowExplorer",
     "HistoryExplorer",
@@ -25,6 +27,7 @@ __all__ = [
     "alt_text",
     "attention_explorer",
     "compare",
+    "dial",
     "figure",
     "flow_explorer",
     "history_explorer",
