@@ -62,7 +62,7 @@ from mini_model.world.things import PLACES, UNCLEAR
 
 # %%
 model = UnifiedModel.from_pretrained("data_samples/weights/mini")
-WRONG, EXAM, AT_ONCE = (96, 48, 96) if PROFILE == "cpu" else (4, 2, 12)
+WRONG, EXAM, AT_ONCE = (64, 32, 96) if PROFILE == "cpu" else (4, 2, 12)
 
 
 def unjudged(step, picture, *_):
@@ -586,7 +586,7 @@ def trained(stories):
 
 
 # %%
-STEPS, OWN, OTHERS = (80, 12, 4) if PROFILE == "cpu" else (1, 1, 1)
+STEPS, OWN, OTHERS = (40, 12, 4) if PROFILE == "cpu" else (1, 1, 1)
 drafts = slips + [step.refinement for step in opened[bad:]]
 others = [verdicts[i] for i in np.random.default_rng(8).permutation(len(verdicts))]
 SETS = {"baseline: no criticism": [(step.refinement, step.after) for step in opened]}
@@ -703,7 +703,6 @@ assert all(measures(told) == shares(told) for told in seen.values())
 if PROFILE == "cpu":
     got = {way: measures(told) for way, told in seen.items()}
     assert got["your critic"]["precision"] == got["your critic"]["recall"] == 1.0
-    for name in ("precision", "recall"):
-        assert got["its own mistakes"][name] > got["control: shuffled"][name]
-    assert got["its own mistakes"]["recall"] > got["before"]["recall"]
+    assert got["its own mistakes"]["recall"] > max(got[way]["recall"] for way in ("before", "made-up slips"))
+    assert got["its own mistakes"]["mended"] > got["control: shuffled"]["mended"]
     assert got["never content"]["recall"] > got["baseline: no criticism"]["recall"]
