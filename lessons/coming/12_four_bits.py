@@ -282,9 +282,9 @@ def library_pack(weight, levels, size=64):
     """bitsandbytes' own, which puts two codes into a byte; other levels than NF4's it does not know."""
     if len(levels) != 16:
         return unpacked(weight, levels, size)
-    pairs, state = bnb.functional.quantize_4bit(weight, quant_type="nf4", blocksize=size)
+    pairs, state = bnb.functional.quantize_4bit(weight.reshape(-1, size), quant_type="nf4", blocksize=size)
     codes = torch.stack([pairs >> 4, pairs & 15], dim=-1).reshape(-1, size).long()
-    return codes, state.absmax, bnb.functional.dequantize_4bit(pairs, state)
+    return codes, state.absmax, bnb.functional.dequantize_4bit(pairs, state).reshape(weight.shape)
 
 
 # %% tags=["check"]
