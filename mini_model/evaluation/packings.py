@@ -45,7 +45,7 @@ DONE = Path("out/packings")  # answers of evaluations that are through
 GOLDENS = HOME / "tests/golden/bagel_tiny"
 TRAININGS = ("a_train", "a_train_vlm", "a_train_t2i")  # goldens whose inputs hold words and pictures to predict
 HOWS = ("float32", "bf16", *PACKINGS)
-BESIDE = ("lm_head", "vae2llm", "llm2vae", "time_embedder", "vit_model", "connector")  # what nf4 leaves as it is
+BESIDE = ("lm_head", "llm2vae", "time_embedder", "vit_model", "connector")  # what nf4 leaves as it is
 ADDED = 0.05  # an adapter's addition to a layer, as a share of the size of the layer's weights
 AWAY = 7_927  # keeps these random numbers apart from those of training
 

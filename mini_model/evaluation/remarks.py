@@ -50,8 +50,10 @@ REMARKS = {
     "packings": (
         "Errors are relative to float32, on the goldens' tiny model, whose weights are random, and on the shipped mini "
         "weights. To pack the experts' linears alone (`nf4`) takes most bytes away and costs no picture that these "
-        "prompts could show. To pack every linear, as upstream's own app does (`nf4-all`), saves little more and loses "
-        "many. The layer through which noisy latents come in, `vae2llm`, does nearly all of that harm to the velocity. "
+        "prompts could show. To pack the others too, as upstream's own app does (`nf4-all`), saves little more and "
+        "makes errors larger. The layer where latents enter, `vae2llm`, is left out of that row: it is narrower than a "
+        "block of 64 weights here, and bitsandbytes 0.50 unpacks such widths wrongly on a processor. Of the others the "
+        "one that velocities come out of, `llm2vae`, is felt most. "
         "None of this was measured at the full size. On this processor fewer bits save memory and no time, since each "
         "weight is unpacked whenever it is used. The adapter has random weights, and what it adds to a layer is a "
         "twentieth as large as the layer's weights: merged into 4 bits, it moves the model again as far as it had "

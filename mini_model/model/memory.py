@@ -15,7 +15,7 @@ from mini_model.errors import KitError
 from mini_model.model.contexts import seen_fit
 from mini_model.model.pictures import fit_size
 from mini_model.model.presets import preset
-from mini_model.model.quantize import PACKINGS, TOWERS
+from mini_model.model.quantize import BLOCK, PACKINGS, TOWERS
 from mini_model.model.random_weights import outline
 from mini_model.model.transformer import AT_ONCE
 from mini_model.model.unified import LOGITS_AT_ONCE, UnifiedModel
@@ -105,7 +105,7 @@ def _weights(model: UnifiedModel, setting: Setting) -> dict[str, float]:
     names = ("understanding expert", "generation expert", "table of words", "head", "joints", "encoder")
     parts = dict.fromkeys(names, 0.0)
     packed = BYTES[setting.packing]
-    linears = {f"{name}.weight" for name, module in model.named_modules() if hasattr(module, "in_features")}
+    linears = {f"{n}.weight" for n, module in model.named_modules() if getattr(module, "in_features", 1) % BLOCK == 0}
     for name, weight in model.named_parameters():
         everything = setting.packing == "nf4-all" and name in linears
         small = everything or TOWERS.fullmatch(name.removesuffix(".weight")) and name in linears

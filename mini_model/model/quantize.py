@@ -2,8 +2,8 @@
 
 NF4 with double quantisation: 64 weights share one scale, and 256 scales share one scale of scales, about 4.13 bits a
 weight. Computed in bfloat16. Upstream's own app packs every linear layer; here the two experts' linears alone are
-packed (nine tenths of all weights), since what goes in and out of the model is small and feels it most. `vae2llm`
-alone, where latents enter, makes a picture's error several times larger (`data_samples/results/packings.json`).
+packed (nine tenths of all weights), since what goes in and out of the model is small and feels it most; what that costs
+is measured in `data_samples/results/packings.json`.
 Source: QLoRA, arXiv:2305.14314; bitsandbytes does the work, on a CPU too.
 """
 
@@ -23,6 +23,7 @@ Packing = Literal["nf4", "nf4-all", "int8"]
 PACKINGS = ("nf4", "nf4-all", "int8")
 # what bitsandbytes keeps beside the numbers of a layer in NF4 with double quantisation
 SCALES = ("absmax", "quant_map", "nested_absmax", "nested_quant_map", "quant_state.bitsandbytes__nf4")
+BLOCK = 64  # weights that share a scale
 RECORD = "packing.json"  # beside weights that are kept packed
 UND = r"language_model\.model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)"
 GEN = r"language_model\.model\.layers\.\d+\.(self_attn\.[qkvo]_proj_moe_gen|mlp_moe_gen\.(gate|up|down)_proj)"
@@ -37,8 +38,14 @@ def check_packing(packing: str | None) -> Packing | None:
 
 
 def chosen(name: str, module: nn.Module, packing: Packing) -> bool:
-    """Whether this packing takes this layer: the experts' linears, or every linear there is."""
-    return type(module) is nn.Linear and (packing == "nf4-all" or TOWERS.fullmatch(name) is not None)
+    """Whether this packing takes this layer: the experts' linears, or every linear there is.
+
+    In 4 bits a layer whose width is no multiple of a block is left as it is: bitsandbytes 0.50 packs it rightly and,
+    on a processor, unpacks it wrongly.
+    """
+    if type(module) is not nn.Linear or (packing != "int8" and module.in_features % BLOCK):
+        return False
+    return packing == "nf4-all" or TOWERS.fullmatch(name) is not None
 
 
 def quantize(model: nn.Module, packing: Packing = "nf4", device: torch.device | str | None = None) -> nn.Module:

@@ -14,7 +14,7 @@ from torch import Tensor
 from mini_model.model.attention import Cache
 from mini_model.model.checkpoint import marks_of
 from mini_model.model.contexts import seen_fit
-from mini_model.model.flow import Guidance, schedule
+from mini_model.model.flow import Guidance
 from mini_model.model.generate import (
     Choose,
     clean_segment,
@@ -136,10 +136,9 @@ class Easel:
         noise = torch.stack([torch.randn(shape, generator=story.dice(NOISE)) for story in stories])
         dials = settings.steps, settings.shift, guidance, settings.apart
         walk = list(draw(self.model, contexts, noise, self.grid, self.marks, *dials))
-        times = schedule(settings.steps, settings.shift).tolist()[:-1]
-        passes = sum(len(contexts) if guidance.at(time)[0] > 1 else 1 for time in times)
+        branches = len(contexts) if guidance.text > 1 else 1
         for story in stories:
-            story.spend(passes, passes * (count + 2), denoising=settings.steps)
+            story.spend(branches * settings.steps, branches * settings.steps * (count + 2), denoising=settings.steps)
         pictures = [to_picture(pixels) for pixels in decode_tokens(self.model, walk[-1], self.grid)]
         frames: list[list[Image.Image]] = [[] for _ in stories]
         for tokens in walk if settings.frames else []:
