@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +110,7 @@ def paint(
     specs, seeds = specs or [None] * len(prompts), [seed] * len(prompts)
     if strategy == "process":
         stories = [Story(*told) for told in zip(prompts, seeds, specs, strict=True)]
-        painted = _follow(Studio(model, replace(settings, frames=False), judge), stories, say)
+        painted = _follow(Studio(model, settings, judge), stories, say)
     else:
         painted = paint_many(model, prompts, seeds, strategy, settings, specs)
     folders = [out / f"{number}" for number in range(1, len(prompts) + 1)] if len(prompts) > 1 else [out]

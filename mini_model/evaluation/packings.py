@@ -9,7 +9,6 @@ how many right pictures of mini-GenEval are lost, prompt by prompt. Then, which 
 are would stray most if they were packed too; last, what an adapter loses when it is merged.
 """
 
-import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -27,7 +26,7 @@ from torch import Tensor, nn
 
 from mini_model.data.process import process_sample
 from mini_model.evaluation.results import FOLDER, HOME, Figure, write_results
-from mini_model.evaluation.run import MINI, evaluate, fingerprint
+from mini_model.evaluation.run import MINI, evaluate, fingerprint, once
 from mini_model.evaluation.statistics import score_tags
 from mini_model.model.checkpoint import load, marks_of
 from mini_model.model.lora import Adapter, adapt
@@ -185,12 +184,14 @@ def lost_pictures(strategy: str, effort: Effort, done: Path) -> list[Figure]:
 def painted(how: str, strategy: str, effort: Effort, done: Path) -> dict:
     """One evaluation with its seconds, from disk when these weights were asked before."""
     path = done / f"{how}-{strategy}-{fingerprint(MINI)}-{effort.seeds}-{effort.limit}.json"
-    clock = path.with_suffix(".seconds")
-    if not (path.is_file() and clock.is_file()):
+
+    def asked() -> None:
         paint = partial(paint_many, loaded(MINI, how), strategy=strategy)
-        asked = {"strategy": strategy, "limit": effort.limit, "seeds": effort.seeds, "out": path, "paint": paint}
-        clock.write_text(f"{timed(partial(evaluate, 'mini-geneval', **asked)):.1f}")
-    return json.loads(path.read_text()) | {"seconds": float(clock.read_text())}
+        asks = {"strategy": strategy, "limit": effort.limit, "seeds": effort.seeds, "out": path, "paint": paint}
+        evaluate("mini-geneval", **asks)
+
+    answer, seconds = once(path, asked)
+    return answer | {"seconds": seconds}
 
 
 def merging(how: str, folder: Path, batches: Sequence[Packed]) -> list[Figure]:

@@ -14,6 +14,7 @@ The answer is plain data for JSON:
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -143,6 +144,16 @@ def summary(rows: list[dict], judged: list[Judged], parts: Callable[[dict], list
 def _painter(folder: Path, strategy: str, settings: Settings | None) -> Paint:
     model = load_here(folder)
     return lambda prompts, seeds: paint_many(model, prompts, seeds, strategy, settings)
+
+
+def once(path: Path, asked: Callable[[], object]) -> tuple[dict, float]:
+    """The answer that `asked` writes to a file and its seconds, from disk where it was asked before."""
+    clock = path.with_suffix(".seconds")
+    if not (path.is_file() and clock.is_file()):
+        began = time.monotonic()
+        asked()
+        clock.write_text(f"{time.monotonic() - began:.1f}")
+    return json.loads(path.read_text()), float(clock.read_text())
 
 
 def fingerprint(folder: Path) -> str:

@@ -4,13 +4,11 @@ The answers become figures in `data_samples/results/mini.json`, from which the R
 evaluation that was killed is taken up where it ended; finished ones are not painted again unless the weights changed.
 """
 
-import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from mini_model.evaluation.results import FOLDER, Figure, figures_of, read_results, write_results
-from mini_model.evaluation.run import MINI, evaluate, fingerprint
+from mini_model.evaluation.run import MINI, evaluate, fingerprint, once
 
 FILE = FOLDER / "mini.json"
 BASE = MINI.with_name("base")
@@ -68,12 +66,7 @@ def answer_of(run: Run, seeds: int, limit: int | None = None) -> tuple[dict, flo
     """The answer of one evaluation and its seconds, from disk when these very weights were asked before."""
     key = f"{run.bench}-{run.split}-{run.strategy}-{fingerprint(run.model)}-{seeds}-{limit}"
     path = DONE / f"{key}.json"
-    clock = path.with_suffix(".seconds")
-    if not (path.is_file() and clock.is_file()):
-        began = time.monotonic()
-        evaluate(run.bench, run.split, run.model, run.strategy, limit, seeds, path)
-        clock.write_text(f"{time.monotonic() - began:.1f}")
-    return json.loads(path.read_text()), float(clock.read_text())
+    return once(path, lambda: evaluate(run.bench, run.split, run.model, run.strategy, limit, seeds, path))
 
 
 def table(figures: list[Figure]) -> str:

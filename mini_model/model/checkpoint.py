@@ -10,7 +10,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -19,16 +19,16 @@ from huggingface_hub import save_torch_state_dict, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
 from transformers.utils import logging
 
 from mini_model.device import keep_freed_memory, pick, return_freed_memory
 from mini_model.errors import KitError
 from mini_model.model.autoencoder import Autoencoder
-from mini_model.model.config import read_released, write_released
+from mini_model.model.config import UnifiedConfig, read_released, write_released
 from mini_model.model.embeddings import GridTable, grid_table
 from mini_model.model.quantize import (
     RECORD,
@@ -53,6 +53,7 @@ FIXED = (
     "latent_pos_embed.pos_embed",
     "vit_pos_embed.pos_embed",
 )  # tables from a formula; a file may leave them out
+Numbers = Callable[[str, nn.Module, Tensor], Tensor]  # of a weight: its name, its module, its shape
 MARK_NAMES = Marks("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
 
 
@@ -70,16 +71,23 @@ def load(
     config, kept = read_released(folder), kept_packing(folder)
     if packing and kept:
         raise KitError(f"{folder} is packed as {kept} already; load it without another packing")
-    check_packing(packing)
+    if packing:
+        check_packing(packing)
     model = outline(config, dtype)
     stored = fitting(model, Stored.of(folder), kept)
     if packing or kept:
         return_freed_memory()
-    _fill(model, stored, device, packing, kept)
+
+    def numbers(name: str, module: nn.Module, shape: Tensor) -> Tensor:
+        if isinstance(module, GridTable) and name not in stored.shapes:
+            return grid_table(module.side, shape.shape[1])
+        return stored.tensor(name).to(device, shape.dtype, copy=True)  # a copy, so that the file can be let go
+
+    if kept:
+        _restore(model, stored, device, kept)
+    fill(model, numbers, device, packing)
     load_autoencoder(model.autoencoder, folder / AUTOENCODER)
     model.companions["tokenizer"] = read_tokenizer(folder)
-    if packing or kept:
-        marked(model, packing or kept)
     return model.to(device).eval()
 
 
@@ -109,24 +117,36 @@ def fitting(model: UnifiedModel, stored: Stored, kept: Packing | None = None) ->
     return stored
 
 
-def _fill(model: UnifiedModel, stored: Stored, device: str, packing: Packing | None, kept: Packing | None) -> None:
-    """Give every module its numbers, one module after another, and pack those that are to be packed."""
+def fill(model: UnifiedModel, numbers: Numbers, device: torch.device | str, packing: Packing | None = None) -> None:
+    """Give an outline its numbers, one module after another, and pack those that are to be packed.
+
+    `numbers` is asked for each weight that has none yet: by its name, the module it is of, and its shape.
+    """
     names = [name for name, _ in model.named_modules()]  # names alone: the unpacked layers must not be kept
     for name in tqdm(names, "loading", unit="part", delay=2, dynamic_ncols=True, leave=False):
         module = model.get_submodule(name)
-        if kept and chosen(name, module, kept):
-            replace(model, name, restored(module, parts_of(stored, name), device))
-            continue
-        for own, shape in list(module.named_parameters(recurse=False)):
-            full = f"{name}.{own}"
-            known = full in stored.shapes or not isinstance(module, GridTable)
-            numbers = stored.tensor(full) if known else grid_table(module.side, shape.shape[1])
-            numbers = numbers.to(device, shape.dtype, copy=True)
-            setattr(module, own, nn.Parameter(numbers, requires_grad=shape.requires_grad))
+        give(module, name, numbers, device)
         if packing and chosen(name, module, packing):
             replace(model, name, packed(module, packing, device))
     # its frequencies are no weights: they come from a formula, and stay in float32
     model.language_model.model.rotary_emb = Qwen2RotaryEmbedding(model.config.llm).to(device)
+    if packing:
+        marked(model, packing)
+
+
+def give(module: nn.Module, name: str, numbers: Numbers, device: torch.device | str) -> None:
+    """A module's own weights, where it has only their shapes; `name` is the module's."""
+    for own, shape in list(module.named_parameters(recurse=False)):
+        if shape.is_meta:
+            found = numbers(f"{name}.{own}", module, shape).to(device, shape.dtype)
+            setattr(module, own, nn.Parameter(found, requires_grad=shape.requires_grad))
+
+
+def _restore(model: UnifiedModel, stored: Stored, device: str, kept: Packing) -> None:
+    """Put layers that were packed and kept in the place of their outlines."""
+    for name in [name for name, module in model.named_modules() if chosen(name, module, kept)]:
+        replace(model, name, restored(model.get_submodule(name), parts_of(stored, name), device))
+    marked(model, kept)
 
 
 def load_here(folder: Path) -> UnifiedModel:
@@ -201,7 +221,7 @@ def save(model: UnifiedModel, folder: Path, dtype: torch.dtype = torch.bfloat16)
     with new_folder(folder) as fresh:
         weights = {name: t.to(dtype).contiguous() for name, t in model.state_dict().items() if name not in FIXED}
         save_file(weights, fresh / WEIGHTS)
-        _save_the_rest(model, fresh, dtype)
+        save_companions(model.config, model.autoencoder, model.tokenizer, fresh, dtype)
 
 
 def save_packed(model: UnifiedModel, folder: Path) -> None:
@@ -214,16 +234,22 @@ def save_packed(model: UnifiedModel, folder: Path) -> None:
     with new_folder(folder) as fresh:
         weights = {name: tensor for name, tensor in model.state_dict().items() if name not in FIXED}
         save_torch_state_dict(weights, fresh, max_shard_size="1GB")
-        _save_the_rest(model, fresh, torch.bfloat16)
+        save_companions(model.config, model.autoencoder, model.tokenizer, fresh)
         (fresh / RECORD).write_text(json.dumps({"packing": model.packing}) + "\n")
 
 
-def _save_the_rest(model: UnifiedModel, fresh: Path, dtype: torch.dtype) -> None:
-    """What stands beside the network: its sizes, the autoencoder, and the words."""
-    write_released(model.config, fresh)
-    pixels = {name: t.to(dtype).contiguous() for name, t in model.autoencoder.state_dict().items()}
-    save_file(pixels, fresh / AUTOENCODER)
-    model.tokenizer.save_pretrained(fresh)
+def save_companions(
+    config: UnifiedConfig,
+    autoencoder: Autoencoder,
+    words: PreTrainedTokenizerBase,
+    folder: Path,
+    dtype: torch.dtype = torch.bfloat16,
+) -> None:
+    """Write what stands beside the network: its sizes, the autoencoder, and the words."""
+    write_released(config, folder)
+    pixels = {name: t.to(dtype).contiguous() for name, t in autoencoder.state_dict().items()}
+    save_file(pixels, folder / AUTOENCODER)
+    words.save_pretrained(folder)
 
 
 class new_folder:

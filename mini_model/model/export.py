@@ -43,8 +43,9 @@ def export(base: Path, adapter: Path, out: Path, dtype: torch.dtype = torch.bflo
     if out.resolve() == base.resolve():
         raise KitError(f"{out} is the model that the adapter was trained on; name another folder for the merged one")
     config = read_released(base)
-    stored = fitting(outline(config, dtype), Stored.of(base))
-    adapted = read_adapter(_bare(base, config, adapter, dtype), adapter)
+    bare = _bare(base, config, adapter, dtype)
+    stored = fitting(bare, Stored.of(base))
+    adapted = read_adapter(bare, adapter)
     additions = load_peft_weights(str(adapter), device="cpu")
     with said_plainly(out), new_folder(out) as fresh:
         _room_for(dtype.itemsize * sum(map(math.prod, stored.shapes.values())), out)

@@ -14,14 +14,13 @@ from warnings import catch_warnings, simplefilter
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
-from peft.utils.save_and_load import load_peft_weights
 from safetensors import SafetensorError
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from mini_model.errors import KitError
 from mini_model.model.quantize import GEN, UND
-from mini_model.model.stored import listed
+from mini_model.model.stored import listed, opened
 from mini_model.model.transformer import Mlp
 from mini_model.model.unified import UnifiedModel
 
@@ -71,6 +70,8 @@ def read_adapter(model: UnifiedModel, folder: str | Path, learning: bool = False
     folder = Path(folder)
     if not (folder / "adapter_config.json").is_file():
         raise KitError(f"{folder} holds no adapter_config.json; give the folder that an adapter was saved to")
+    with opened(folder / "adapter_model.safetensors") as file:  # peft would take a pickle too
+        held = set(file.keys())
     model.requires_grad_(False)
     outlined = model.device.type == "meta"
     device = "cpu" if outlined else str(model.device)
@@ -80,7 +81,7 @@ def read_adapter(model: UnifiedModel, folder: str | Path, learning: bool = False
             adapted = PeftModel.from_pretrained(
                 model, str(folder), is_trainable=learning, torch_device=device, low_cpu_mem_usage=outlined
             )
-        held, wanted = set(load_peft_weights(str(folder), device="cpu")), set(get_peft_model_state_dict(adapted))
+        wanted = set(get_peft_model_state_dict(adapted))
     except (RuntimeError, ValueError, OSError, SafetensorError) as error:
         reason = next((line.strip() for line in str(error).splitlines() if "size mismatch" in line), str(error))
         raise KitError(f"the adapter in {folder} does not fit this model: {reason[:200]}") from None

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
+import torch
+
 from mini_model.errors import KitError
 from mini_model.model.contexts import seen_fit
 from mini_model.model.pictures import fit_size
 from mini_model.model.presets import preset
-from mini_model.model.quantize import BLOCK, PACKINGS, TOWERS
+from mini_model.model.quantize import BLOCK, TOWERS, check_packing
 from mini_model.model.random_weights import outline
 from mini_model.model.transformer import AT_ONCE
 from mini_model.model.unified import LOGITS_AT_ONCE, UnifiedModel
@@ -49,8 +51,8 @@ class Setting:
     def check(self) -> None:
         """One clear error for what cannot be."""
         preset(self.preset)
-        if self.packing not in (None, *PACKINGS):
-            raise KitError(f"no packing {self.packing!r}; choose one of: none, {', '.join(PACKINGS)}")
+        if self.packing is not None:
+            check_packing(self.packing)
         if self.pixels < 32 or self.pixels > 1024 or self.pixels % 16:
             raise KitError(f"{self.pixels} pixels: the edge of a picture is 32 to 1024, in steps of 16")
         if min(self.pictures, self.words) < 1 or min(self.und, self.gen) < 0:
@@ -78,11 +80,16 @@ class Setting:
         return fit_size(self.pixels, self.pixels, *fit)[0] // fit.stride
 
     @property
+    def looked_at(self) -> int:
+        """Tokens of a picture that is there: to draw on, and to look at."""
+        return self.latents + self.patches
+
+    @property
     def tokens(self) -> int:
         """Tokens of the trajectory, or of the context a picture is painted in; marks are counted among the words."""
         drawn = self.pictures if self.task == "train" else 0
         again = self.pictures - 1 if self.task == "train" else self.pictures
-        return drawn * self.latents + again * (self.latents + self.patches) + self.words
+        return drawn * self.latents + again * self.looked_at + self.words
 
 
 def predict(setting: Setting) -> dict[str, float]:
@@ -165,6 +172,14 @@ def _painting(model: UnifiedModel, setting: Setting) -> dict[str, float]:
 def fits(setting: Setting, budget: float) -> bool:
     """Whether a card of so many GB holds this setting, its driver beside it."""
     return sum(predict(setting).values()) + DRIVER <= budget
+
+
+def room(device: torch.device, budget: float | None) -> float | None:
+    """GB that may be used: as many as are planned for, and of a card no more than it has; None is no bound."""
+    if device.type != "cuda":
+        return budget
+    whole = round(torch.cuda.get_device_properties(device).total_memory / GB, 1)
+    return min(whole, budget or whole)
 
 
 def nearest(setting: Setting, budget: float) -> Setting | None:

@@ -30,9 +30,9 @@ GEN = r"language_model\.model\.layers\.\d+\.(self_attn\.[qkvo]_proj_moe_gen|mlp_
 TOWERS = re.compile(f"{UND}|{GEN}")  # the linears of both experts, by their whole names
 
 
-def check_packing(packing: str | None) -> Packing | None:
-    """The packing itself, or one clear error where there is none of this name; None is no packing."""
-    if packing not in (None, *PACKINGS):
+def check_packing(packing: str | None) -> Packing:
+    """The packing itself, or one clear error where there is none of this name."""
+    if packing not in PACKINGS:
         raise KitError(f"no packing {packing!r}; choose one of: {', '.join(PACKINGS)}")
     return packing
 

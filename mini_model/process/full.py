@@ -16,7 +16,7 @@ from mini_model.model.checkpoint import load, located
 from mini_model.model.config import read_released
 from mini_model.model.flow import Guidance
 from mini_model.model.lora import read_adapter
-from mini_model.model.memory import GB, Setting, answer, fits
+from mini_model.model.memory import Setting, answer, nearest, room
 from mini_model.model.presets import check_sizes
 from mini_model.model.quantize import kept_packing
 from mini_model.model.unified import UnifiedModel
@@ -53,7 +53,7 @@ def ready(
         raise KitError(
             f"the model has places for pictures of {largest} pixels, not {pixels}; name a smaller --resolution"
         )
-    setting = frugal(setting, _room(compute.device, budget))
+    setting = frugal(setting, room(compute.device, budget))
     dtype = compute.dtype if preset == "tiny" else torch.bfloat16
     model = load(folder, dtype, str(compute.device), None if kept_packing(folder) else packing)
     if adapter:
@@ -68,20 +68,13 @@ def ready(
 
 def frugal(setting: Setting, budget: float | None) -> Setting:
     """The same work in the quickest way that fits; raises KitError where none does."""
-    ways = [setting, replace(setting, words_on_host=True), replace(setting, words_on_host=True, apart=True)]
-    chosen = next((way for way in ways if budget is None or fits(way, budget)), None)
-    if chosen is None:
-        said = answer(ways[-1], budget)
+    if budget is None:
+        return setting
+    found, most = nearest(setting, budget), replace(setting, words_on_host=True, apart=True)
+    if found is None or replace(found, words_on_host=True, apart=True) != most:  # less work would fit, or none
+        said = answer(most, budget)
         raise KitError(
             f"to paint at {setting.pixels} pixels takes {said['total_gb']:g} GB of {budget:g}; nearest that fits: "
             f"{said['suggestion']}"
         )
-    return chosen
-
-
-def _room(device: torch.device, budget: float | None) -> float | None:
-    """GB that may be used: as named, but no more than the card has; no bound on a processor that was given none."""
-    if device.type != "cuda":
-        return budget
-    whole = torch.cuda.get_device_properties(device).total_memory / GB
-    return min(whole, budget or whole)
+    return found

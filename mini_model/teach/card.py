@@ -12,9 +12,11 @@ import torch
 
 from mini_model.errors import KitError
 from mini_model.model.memory import DRIVER, GB
+from mini_model.training.profiles import FULL
 
 PLANNED = 16.0  # GB of the card that is planned for where there is none
-PROFILES = {"cpu": None, "smoke": None, "gpu-12gb": 12.0, "gpu-16gb": 16.0, "gpu-24gb": 24.0}
+CARDS = {name: profile.budget for name, profile in FULL["bagel-7b"].items() if profile.adapter}
+PROFILES: dict[str, float | None] = {"cpu": None, "smoke": None, **CARDS}
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from mini_model.model.checkpoint import load, located, new_folder, read_tokenize
 from mini_model.model.config import UnifiedConfig, read_json, read_released
 from mini_model.model.contexts import Fit
 from mini_model.model.lora import Adapter, adapt, read_adapter, remember_less, save_adapter
-from mini_model.model.memory import GB, SEEN, Setting, answer
+from mini_model.model.memory import GB, SEEN, Setting, answer, room
 from mini_model.model.presets import check_sizes, preset
 from mini_model.model.quantize import kept_packing
 from mini_model.model.sequence import Packed
@@ -169,9 +169,7 @@ def _ready(folder: Path, adapter: Path | None, profile: Profile, device: torch.d
 
 def _has_room(profile: Profile, device: torch.device) -> None:
     """One clear error where the card, or the one the profile is planned for, is too small."""
-    cards = device.type == "cuda"
-    there = torch.cuda.get_device_properties(device).total_memory / GB if cards else profile.budget
-    budget = min(profile.budget, round(there, 1))
+    budget = room(device, profile.budget)
     if profile.adapter:
         said = answer(profile.setting, budget)
         if not said["fits"]:

@@ -88,11 +88,15 @@ PROFILES: dict[str, dict[str, Profile]] = {
 }
 
 
-# four pictures, a slip among them or none; measured in 12 and 16 GB. Of the words, 512 are words: the others are what
-# looking at the last picture takes before the closing ones. In 24 GB there is room for twice as many pictures, and for
+def _to_the_end(setting: Setting) -> Setting:
+    """With room for looking at the last picture too, before the closing words."""
+    return replace(setting, words=setting.words + setting.looked_at)
+
+
+# four pictures, a slip among them or none; measured in 12 and 16 GB. In 24 GB there is room for twice as many, and for
 # ranks of 32
-_SMALL = Setting(pixels=256, words=512 + 512, words_on_host=True, in_parts=True)
-_MEDIUM = replace(_SMALL, pixels=512, words=512 + 2_393)
+_SMALL = _to_the_end(Setting(pixels=256, words_on_host=True, in_parts=True))
+_MEDIUM = _to_the_end(Setting(pixels=512, words_on_host=True, in_parts=True))
 _LARGE = replace(_MEDIUM, pictures=8, words=768, und=32, gen=32)
 _WHOLE = Setting(packing=None, und=0, gen=0, pictures=9, in_parts=True)
 _TINY = Setting(preset="tiny", pixels=64, words=600, und=2, gen=2)
