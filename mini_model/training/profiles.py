@@ -93,8 +93,8 @@ def _to_the_end(setting: Setting) -> Setting:
     return replace(setting, words=setting.words + setting.looked_at)
 
 
-# four pictures, a slip among them or none; measured in 12 and 16 GB without the last look, which is planned alone, as all
-# of 24 GB is: there is room for twice as many pictures there, and for ranks of 32
+# four pictures, a slip among them or none; measured in 12 and 16 GB without the last look, which is planned alone, as
+# all of 24 GB is: there is room for twice as many pictures there, and for ranks of 32
 _SMALL = _to_the_end(Setting(pixels=256, words_on_host=True, in_parts=True))
 _MEDIUM = _to_the_end(Setting(pixels=512, words_on_host=True, in_parts=True))
 _LARGE = replace(_MEDIUM, pictures=8, words=768, und=32, gen=32)
