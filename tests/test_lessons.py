@@ -7,15 +7,15 @@ The solved lesson is run once with all of them planted in it, each tried just be
 import os
 import re
 import runpy
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import patch
 
 import jupytext
 import nbformat
 import pytest
+import warm_kernels
 
 from mini_model.teach import timings
 from mini_model.teach.derive import FOLDERS, derive
@@ -74,9 +74,11 @@ def plant(notebook, mutants):
 def both(lesson):
     """The lesson solved, with every mistake planted in it, and untouched: run side by side, a core each."""
     notebooks = plant(derive(lesson, "solution"), mutants_of(lesson)), derive(lesson, "student")
-    with patch.dict(os.environ, OMP_NUM_THREADS="1"), ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        jobs = [pool.submit(run, notebook, lesson.stem, "smoke") for notebook in notebooks]
-        return [job.result()[0] for job in jobs]
+    launcher = "jupyter_client.provisioning.local_provisioner.launch_kernel"
+    with patch.dict(os.environ, OMP_NUM_THREADS="1"), patch(launcher, warm_kernels.launch):
+        with ThreadPoolExecutor(2) as pool:
+            jobs = [pool.submit(run, notebook, lesson.stem, "smoke") for notebook in notebooks]
+            return [job.result()[0] for job in jobs]
 
 
 def solved(lesson):

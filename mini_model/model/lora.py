@@ -59,7 +59,9 @@ def adapt(model: UnifiedModel, adapter: Adapter = Adapter()) -> PeftModel:
     The adapter's own weights are float32, so that small steps are not lost; the rest keeps its format.
     """
     model.requires_grad_(False)
-    return get_peft_model(model, adapter.config())
+    with catch_warnings():
+        simplefilter("ignore", FutureWarning)  # peft asks transformers for a property by its old name
+        return get_peft_model(model, adapter.config())
 
 
 def read_adapter(model: UnifiedModel, folder: str | Path, learning: bool = False) -> PeftModel:

@@ -495,6 +495,7 @@ for at, (name, note) in enumerate(notes.items()):
     told.append(f"{name}: predicted {note['predicted peak GB']:.1f}, measured {note['peak GB']:.1f} GB")
 axis.set(xlabel="GB at the highest moment", ylim=(len(notes) - 0.5, -0.5))
 words = [name.replace(" tokens, sdpa", " tokens").replace(", ", "\n", 1) for name in notes]
+words = [name.replace(" 1 pictures", " 1 picture") for name in words]
 axis.set_yticks(range(len(notes)), words, size=7)
 known = dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
 axis.legend(known.values(), known, loc="lower right", fontsize=8)

@@ -118,7 +118,7 @@ from peft.tuners.tuners_utils import check_target_module_exists
 
 
 def peft_lora(x, base, down, up, alpha):
-    """The same by peft, the adapter library that most people use."""
+    """The same by peft."""
     config = LoraConfig(r=len(down), lora_alpha=alpha, target_modules=["0"])
     layer = get_peft_model(nn.Sequential(base), config).get_base_model()[0]
     layer.lora_A["default"].weight.data, layer.lora_B["default"].weight.data = down, up
@@ -153,7 +153,9 @@ mistakes = {
     "The layer itself is missing.": adding(whole=0),
     "Alpha is for the adapter alone, not for the layer.": adding(crossed=True),
 }
-lora = check("lora", lora, peft_lora, cases, mistakes, tolerance=1e-4)
+lora = check("lora", lora, adding(), cases, mistakes, tolerance=1e-4)
+same = torch.allclose(lora(x, wide, down, up, 8), peft_lora(x, wide, down, up, 8), atol=1e-4)
+print("peft, the library that most people use, says the same:", same)
 
 # %% [markdown]
 # ## 13.3 Exercise: which layers does a name catch? (10 min, ●●○)
@@ -284,7 +286,7 @@ def taught(adapter, tell=story, start=lambda layer: None, rate=3e-3):
         nn.utils.clip_grad_norm_(learned(learner), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        log.append(float(loss))
+        log.append(loss.item())
     return learner.eval(), log
 
 
@@ -569,7 +571,7 @@ if place.on_card:
 
 # %% tags=["verify"]
 ALL = list(LINEARS)
-assert torch.allclose(lora(x, wide, down, up, 8), peft_lora(x, wide, down, up, 8), atol=1e-4)
+assert same, "your line and peft's layer agree"
 assert {owner(name) for name in caught(GEN, ALL)} == {"gen"}
 assert {owner(name) for name in caught(UND, ALL)} == {"und"}
 assert {owner(name) for name in caught(["gate_proj"], ALL)} == {"und", "gen"}
