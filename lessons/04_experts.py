@@ -5,7 +5,7 @@
 # words and looking, one for painting; all tokens meet in attention.
 #
 # **You will be able to show** the three rules of such a layer: which expert works on a token, where the
-# token stands, and what it may see; and what becomes of a picture without them.
+# token stands, what it may see; and what each is worth.
 #
 # **Before this:** lesson 3, and a first idea of attention. **Your time:** about 60 minutes.
 # **Machine time:** {minutes}, {memory} of memory, measured on {machine}.
@@ -52,8 +52,8 @@ from mini_model.trajectory import load_many
 # %% [markdown]
 # ## 4.1 A picture first
 #
-# Here is a short sequence from a trajectory: the prompt, a quarter of a picture (four tokens), the closing
-# words. The picture stands there three times:
+# Here is a short sequence from a trajectory: the prompt, a quarter of a picture (4 of its 16 tokens, to keep
+# the table small), the closing words. The picture stands there three times:
 #
 # * **noised**: its latents mixed with noise, which the model learns to undo;
 # * **clean**: the latents without noise, for everything that comes later;
@@ -158,6 +158,8 @@ route = check("route", route, sorted_first, cases, mistakes)
 # is learnt about it.
 
 # %% [markdown]
+# Both on all tokens: twice the work, and wrong where an expert compares its tokens.
+#
 # ## 4.3 Exercise: rotary positions (15 min, ●●○)
 #
 # Attention multiplies one token's *query* (what it asks) by another's *key* (what it offers), number by
@@ -366,13 +368,14 @@ figure(
 # a context, since neither sees the other; ask what that saves.
 
 # %% [markdown]
+# What stands later sees what is before: seen sees clean.
+#
 # ## 4.5 Use it: your rules in the shipped model
 #
 # Below, a layer of the model is written with `route`; `turn` and `may_see` replace the library's
 # functions. Then each gives way to something useless: three **negative controls**.
 #
-# The loss of words tells how surprising the right next word is, that of pictures is lesson 3's. Painted
-# without plans, the library's pictures may be wrong.
+# The loss of words tells how surprising the right next word is, that of pictures is lesson 3's.
 #
 # **Predict** for each control: do the words suffer more, or the pictures?
 
@@ -580,8 +583,8 @@ figure(board, alt=f"Losses of words and of pictures against training steps. Pict
 # Short of time: run 4.6 without talking about it; 4.7 needs its cells.
 
 # %% [markdown]
-# In pictures *two by kind* leads. *Dealt* has as many weights, so the kind counts; in words *dealt* is as
-# good. Trust no gap narrower than the one between the two seeds.
+# In pictures *two by kind* leads. *Dealt* has as many weights, so the kind counts; in words it is as good.
+# Trust no gap narrower than that between the two seeds.
 #
 # ## 4.7 Break it on purpose
 #
@@ -655,12 +658,11 @@ figure(board, f"{', '.join(WORDS[2:8])}: above by right mask, below by leaky. Lo
 #   [lines 450 to 453](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/modeling/bagel/qwen2_navit.py#L450-L453);
 # * `may_see`:
 #   [`data_utils.py`, lines 13 to 40](https://github.com/ByteDance-Seed/Bagel/blob/056b5fd51a88c1eb4547318609e25d40080fcf87/data/data_utils.py#L13-L40).
-#   A noised picture of 1024 by 1024 pixels, 4096 tokens, is a square of 16.8 million entries.
+#   A picture of 4096 tokens is a square of 16.8 million entries.
 #
 # ## What you have
 #
-# You wrote the three rules of such a layer, painted with them, took each away, weighed two experts against
-# one, and saw a loss fall for the wrong reason.
+# Three rules, each tested by taking it away, and a loss that fell for the wrong reason.
 # Words: [glossary of the course](../lessons/glossary.md).
 #
 # Read on: [mixture of transformers](https://arxiv.org/abs/2411.04996) ·

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mini_model.__main__ import Strategy
 from mini_model.errors import KitError
-from mini_model.evaluation.reflection import Look, looks, measure
+from mini_model.evaluation.reflection import MADE_UP, Look, begun, looks, measure, shown
 from mini_model.model import UnifiedModel
 from mini_model.process import STRATEGIES, Settings, paint_many, search
 from mini_model.process.judges import SURE, exact
@@ -173,12 +173,26 @@ def test_the_measures_of_reflection_count_what_they_say():
         told_of((RED, "wrong"), (BLUE, "correct")),  # a false alarm that breaks, and is not noticed
         told_of((RED, "correct")),
     ]
+    told = [looks(one) for one in told]
     found = {name: (score["score"], score["n"]) for name, score in measure(told).items()}
     assert found["precision"] == (0.5, 2) and found["recall"] == (1 / 3, 3)
     assert found["mended"] == (1 / 3, 3) and found["broken"] == (1.0, 1)
     assert found["right by 0"] == (0.5, 4) and found["right by 1"] == (0.5, 4)
     low, high = measure(told)["precision"]["interval"]
     assert 0 <= low <= 0.5 <= high <= 1
+
+
+def test_the_model_is_shown_a_programs_drafts_of_which_half_are_wrong():
+    rng, right = np.random.default_rng(0), []
+    for smears in MADE_UP.values():
+        for told in [begun(rng, smears) for _ in range(60)]:
+            (looked,) = looks(told)[-1:]
+            right += [looked[0].right]
+            assert told.steps[-1].reflection.verdict == "none" and told.steps[-1].refinement is None
+            assert all(look.right for plan in looks(told)[:-1] for look in plan)
+    assert 0.35 < np.mean(right) < 0.65
+    found = shown(UnifiedModel.from_pretrained(WEIGHTS / "mini"), 6, smears=0.0)
+    assert len(found) == 6 and {one.right for ((one, *_),) in found} == {True, False}
 
 
 def test_the_judge_of_strategies_is_as_strict_as_the_measures():

@@ -251,6 +251,8 @@ def test_killed_and_resumed_ends_in_the_same_adapter(tmp_path):
         load_file(checkpoints(tmp_path / out / "checkpoints")[-1] / "state.safetensors") for out in ("whole", "killed")
     ]
     assert states[0].keys() == states[1].keys() and all(torch.equal(states[0][n], states[1][n]) for n in states[0])
+    with pytest.raises(KitError, match="holds a run of model '.*bagel_tiny/model', not '.*mini'; take it up as it was"):
+        train("process", "smoke", MINI, out=tmp_path / "killed", preset="tiny", resume=True)
 
 
 @pytest.mark.parametrize("kind", [bnb.optim.AdamW8bit, torch.optim.AdamW])

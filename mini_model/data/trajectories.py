@@ -150,9 +150,9 @@ def _step(rng: np.random.Generator, mix: Mix, instruction: str, after: Scene, th
     return Step(plan=plan, draft=draft, reflection=seen, refinement=picture_of(after), after=right)
 
 
-def slip(rng: np.random.Generator, after: Scene, thing: Thing) -> tuple[Image.Image, Scene]:
+def slip(rng: np.random.Generator, after: Scene, thing: Thing, smears: float = SMEARED) -> tuple[Image.Image, Scene]:
     """A wrong draft of `after`, in which `thing` was to be brought in, and what is to be seen in it."""
-    if rng.random() < SMEARED and (blot := smeared(rng, after, thing)):
+    if rng.random() < smears and (blot := smeared(rng, after, thing)):
         return blot
     wrong = _slipped(rng, after, thing)
     return picture_of(wrong), wrong

@@ -10,8 +10,9 @@ right by     of all plans, how many pictures are right after the draft, after on
 
     python -m mini_model.evaluation.reflection [MODEL]
 
-paints requests that no training run draws, once as usual and once in so few Euler steps that many drafts go astray,
-and writes `data_samples/results/reflection.json`.
+paints requests that no training run draws, once as usual and once in fewer Euler steps. Beside these mistakes of its
+own the model is shown a program's, in half of the drafts that it goes on from: the kinds of slip it was taught by. All
+is written into `data_samples/results/reflection.json`.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from mini_model.data.requests import random_request
+from mini_model.data.scenes import pick
+from mini_model.data.trajectories import Mix, random_trajectory, slip
 from mini_model.evaluation.results import FOLDER, Figure, write_results
 from mini_model.evaluation.run import BATCH, MINI
 from mini_model.evaluation.statistics import Score, score_within
@@ -31,11 +34,15 @@ from mini_model.model.checkpoint import load_here
 from mini_model.model.unified import UnifiedModel
 from mini_model.process import Settings, paint_many
 from mini_model.process.judges import compared
+from mini_model.process.painter import Studio
+from mini_model.process.story import NOT_LOOKED, Story
 from mini_model.trajectory import Plan, Reflection, Trajectory
+from mini_model.world.reading import read_scene
 
 FILE = FOLDER / "reflection.json"
 AWAY = 7_927  # keeps these random numbers apart from those of training
-HASTE = {"as usual": Settings().steps, "in haste": 4}  # Euler steps of a picture; with four, many drafts are wrong
+HASTE = {"as usual": Settings().steps, "in haste": 4}  # Euler steps of a picture
+MADE_UP = {"of sharp slips": 0.0, "of smears": 1.0}  # how many of a program's wrong drafts are smeared
 SHARES = ("precision", "recall", "mended", "broken")
 
 
@@ -71,9 +78,8 @@ def _looked(plan: Plan, told: Sequence[tuple[Image.Image, Reflection | None]]) -
     ]
 
 
-def measure(trajectories: Sequence[Trajectory]) -> dict[str, dict]:
+def measure(found: Sequence[list[list[Look]]]) -> dict[str, dict]:
     """Every measure above with its 95 % interval; paintings are drawn anew for the interval, not single pictures."""
-    found = [looks(trajectory) for trajectory in trajectories]
     scores = {name: _share(name, found) for name in SHARES}
     deepest = max((len(plan) for painting in found for plan in painting), default=0)
     scores |= {f"right by {count}": _right_by(count, found) for count in range(deepest)}
@@ -115,11 +121,35 @@ def paintings(model: UnifiedModel, count: int, euler: int, seed: int = 0) -> lis
     ]
 
 
+def begun(rng: np.random.Generator, smears: float) -> Trajectory:
+    """A program's painting up to a draft that nobody has looked at yet; half of these drafts hold a slip."""
+    told = random_trajectory(rng, Mix(slips=0.0, detours=0.0))
+    *before, last = told.steps[: rng.integers(len(told.steps)) + 1]
+    draft, planned = last.draft, read_scene(last.plan.description)
+    if rng.random() < 0.5:
+        draft = slip(rng, planned, pick(rng, list(planned.things)), smears)[0]
+    last = last.model_copy(update={"draft": draft, "reflection": NOT_LOOKED})
+    return told.model_copy(update={"steps": [*before, last], "closing": ""})
+
+
+def shown(model: UnifiedModel, count: int, smears: float, seed: int = 0) -> list[list[list[Look]]]:
+    """So many paintings that a program began, each with what the model makes of the draft that it goes on from."""
+    rng, studio, found = np.random.default_rng((AWAY, 1, seed)), Studio(model), []
+    for first in tqdm(range(0, count, BATCH), unit="batch", dynamic_ncols=True):
+        starts = [begun(rng, smears) for _ in range(min(BATCH, count - first))]
+        stories = [Story.resume(start, first + row) for row, start in enumerate(starts)]
+        ended = {event.row: event.trajectory for event in studio.paint(stories, starts) if event.kind == "done"}
+        found += [[looks(ended[row])[len(start.steps) - 1]] for row, start in enumerate(starts)]
+    return found
+
+
 def figures(model: UnifiedModel, count: int, seed: int = 0) -> list[Figure]:
-    """All measures for paintings as usual and in haste, as figures."""
+    """All measures for its own paintings, as usual and in haste, and for a program's drafts, as figures."""
+    asked = {how: [looks(told) for told in paintings(model, count, euler, seed)] for how, euler in HASTE.items()}
+    asked |= {what: shown(model, count, smears, seed) for what, smears in MADE_UP.items()}
     found = []
-    for how, euler in HASTE.items():
-        for name, score in measure(paintings(model, count, euler, seed)).items():
+    for how, told in asked.items():
+        for name, score in measure(told).items():
             value, low_high, n = score["score"], tuple(score["interval"]), score["n"]
             found.append(Figure(name=f"reflection {how}: {name}", value=value, interval=low_high, n=n))
     return found

@@ -80,7 +80,7 @@ def train(
     if (out / "checkpoints").is_dir() and any((out / "checkpoints").iterdir()) and not resume:
         raise KitError(f"{out} holds an earlier run; add --resume to go on with it, or name another --out")
     _are_for(stage, numbers, model, data, adapter or pixels)
-    kind = {} if small else {"preset": preset, "pixels": pixels}
+    kind = {} if small else {"preset": preset, "pixels": pixels, "model": str(model)}  # what an adapter leans on
     _claim(out, {"stage": stage, "profile": profile, "seed": seed, **kind}, resume)
     torch.manual_seed(seed)
     before = model or _before(stage)
@@ -118,7 +118,7 @@ def _built(stage: str, start: Start, numbers: Profile, seed: int, mix: Mix | Non
 
 
 def _claim(out: Path, run: dict[str, str | int], resume: bool) -> None:
-    """Write down which run a folder belongs to; another stage, profile or seed must not go on with it."""
+    """Write down which run a folder belongs to; one of another stage, seed or frozen model must not go on with it."""
     record = out / "run.json"
     held = read_json(record) if resume and record.is_file() else run
     other = [f"{word} {held.get(word)!r}, not {run[word]!r}" for word in run if held.get(word) != run[word]]
