@@ -53,8 +53,8 @@ place = place_of(PROFILE)  # the device and the size of 12.7; says at once if th
 
 # %%
 MINI, rows = "data_samples/weights/mini", prompts("standard")
-many, steps, words = (3, 2, 60) if PROFILE == "smoke" else (30, 12, 100)
-SETTINGS = Settings(steps=steps, words=words, max_rounds=5)
+many, steps, words, rounds = (3, 2, 40, 2) if PROFILE == "smoke" else (30, 12, 100, 5)
+SETTINGS = Settings(steps=steps, words=words, max_rounds=rounds)
 rows = [rows[line] for line in take_evenly(rows, many)]
 
 

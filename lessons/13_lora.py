@@ -74,8 +74,8 @@ def task(color, name, shadow):
 
 
 def paint(model, specs):
-    prompts, seeds = [one["prompt"] for one in specs], list(range(len(specs)))
-    return paint_many(model, prompts, seeds, settings=Settings(steps=2 if SMOKE else 12), specs=specs)
+    prompts, settings = [one["prompt"] for one in specs], Settings(steps=2, words=40) if SMOKE else Settings()
+    return paint_many(model, prompts, list(range(len(specs))), settings=settings, specs=specs)
 
 
 TASKS = {kind: [task(*cast, kind == "shadows") for cast in CASTS] for kind in ("shadows", "plain")}

@@ -6,8 +6,7 @@ import jaxtyping
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-if "PYTEST_XDIST_WORKER" in os.environ:  # files of tests run side by side, each on a core of its own
-    os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"  # files of tests run side by side, each on a core of its own
 # the packages through which arrays pass; a whole number will do where a float is asked for
 SHAPED = [f"mini_model.{name}" for name in ("world", "model", "process", "data", "training", "evaluation")]
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"

@@ -19,8 +19,12 @@ from mini_model.evaluation.variants import SIZES, WITH_AUGMENTATION, Variant, fu
 pytestmark = pytest.mark.timeout(900)  # a dozen trainings and three dozen evaluations, however short
 HOME = Path(__file__).resolve().parent.parent
 DRIVER = """
+from functools import partial
 from pathlib import Path
+from mini_model.evaluation import experiments
 from mini_model.evaluation.experiments import EXPERIMENTS, experiment
+from mini_model.process import search
+experiments.Settings, search.PATHS = partial(experiments.Settings, words=60, max_rounds=4), 6
 for name in EXPERIMENTS:
     experiment(name, "smoke", out=Path("results") / f"{name}.json")
 """

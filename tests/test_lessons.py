@@ -4,7 +4,6 @@ The usual mistakes of a lesson lie in `mutants/NAME.py` as (right text, wrong te
 The solved lesson is run once with all of them planted in it, each tried just before its check.
 """
 
-import os
 import re
 import runpy
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from unittest.mock import patch
 import jupytext
 import nbformat
 import pytest
-import warm_kernels
+import warm
 
 from mini_model.teach import timings
 from mini_model.teach.derive import FOLDERS, derive
@@ -75,10 +74,9 @@ def both(lesson):
     """The lesson solved, with every mistake planted in it, and untouched: run side by side, a core each."""
     notebooks = plant(derive(lesson, "solution"), mutants_of(lesson)), derive(lesson, "student")
     launcher = "jupyter_client.provisioning.local_provisioner.launch_kernel"
-    with patch.dict(os.environ, OMP_NUM_THREADS="1"), patch(launcher, warm_kernels.launch):
-        with ThreadPoolExecutor(2) as pool:
-            jobs = [pool.submit(run, notebook, lesson.stem, "smoke") for notebook in notebooks]
-            return [job.result()[0] for job in jobs]
+    with patch(launcher, warm.launch_kernel), ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(run, notebook, lesson.stem, "smoke") for notebook in notebooks]
+        return [job.result()[0] for job in jobs]
 
 
 def solved(lesson):

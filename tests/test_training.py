@@ -13,6 +13,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
+import warm
 from safetensors.torch import load_file
 
 from mini_model.data.base import base_sample
@@ -43,12 +44,20 @@ start = None if stage == "autoencoder" else Path(model)
 run.SETS = Path(out).parent / "sets"
 run.train(stage, profile="smoke", out=Path(out), model=start, resume="--resume" in sys.argv, steps=int(steps))
 """
-STEPS = 6
+STEPS = 4
 
 
-def start(stage: str, out: Path, *more: str, limit: str = "") -> subprocess.Popen:
-    words = [sys.executable, "-c", limit + DRIVER, stage, str(out), str(MINI), str(STEPS), *more]
-    return subprocess.Popen(words, cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(stage: str, out: Path) -> warm.Process:
+    return warm.Process(warm.script, DRIVER, words_for(stage, out))
+
+
+def words_for(stage: str, out: Path) -> list[str]:
+    return [stage, str(out), str(MINI), str(STEPS)]
+
+
+def kill(process: warm.Process) -> None:
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it was over before it was killed"
 
 
 def finish(stage: str, out: Path, resume: bool = False) -> None:
@@ -93,10 +102,8 @@ def test_killed_and_resumed_ends_in_the_same_bits(tmp_path, stage):
     a_set(tmp_path / "sets/conflict")  # stage reflect learns from it
     finish(stage, tmp_path / "whole")
     process = start(stage, tmp_path / "killed")
-    wait_for(tmp_path / "killed/checkpoints", 3)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL, "it was over before it was killed"
+    wait_for(tmp_path / "killed/checkpoints", 2)
+    kill(process)
     finish(stage, tmp_path / "killed", resume=True)
     whole, killed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
     assert whole.keys() == killed.keys() and any("optimizer" in name for name in whole)
@@ -113,17 +120,16 @@ def test_a_disk_that_fills_up_costs_one_clear_error_and_no_checkpoint(tmp_path):
     whole = tmp_path / "checkpoints"
     process = start("autoencoder", tmp_path)
     wait_for(whole, 2)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill(process)
     before = checkpoints(whole)[-1]
     room = (before / "state.safetensors").stat().st_size // 2
     full = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
     )
-    process = start("autoencoder", tmp_path, "--resume", limit=full)
-    _, told = process.communicate(timeout=120)
-    assert process.returncode == 1 and "KitError: cannot write" in told
+    words = [sys.executable, "-c", full + DRIVER, *words_for("autoencoder", tmp_path), "--resume"]
+    ended = subprocess.run(words, cwd=HOME, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1 and "KitError: cannot write" in ended.stderr
     assert checkpoints(whole)[-1] == before and not list(whole.glob(".*"))
     finish("autoencoder", tmp_path, resume=True)
     assert len(weights(tmp_path))
@@ -132,8 +138,7 @@ def test_a_disk_that_fills_up_costs_one_clear_error_and_no_checkpoint(tmp_path):
 def test_a_checkpoint_cut_short_is_passed_over(tmp_path):
     process = start("autoencoder", tmp_path)
     wait_for(tmp_path / "checkpoints", 3)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill(process)
     newest = checkpoints(tmp_path / "checkpoints")[-1] / "state.safetensors"
     os.truncate(newest, newest.stat().st_size // 2)
     finish("autoencoder", tmp_path, resume=True)

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ import bitsandbytes as bnb
 import numpy as np
 import pytest
 import torch
+import warm
 from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
@@ -227,9 +226,8 @@ def test_a_kept_4_bit_folder_is_taken_as_it_is(tmp_path):
     assert losses[0] == losses[1]
 
 
-def start(out: Path, *more: str) -> subprocess.Popen:
-    words = [sys.executable, "-c", DRIVER, str(out), str(TINY), *more]
-    return subprocess.Popen(words, cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(out: Path, *more: str) -> warm.Process:
+    return warm.Process(warm.script, DRIVER, [str(out), str(TINY), *more])
 
 
 def test_killed_and_resumed_ends_in_the_same_adapter(tmp_path):
@@ -238,13 +236,10 @@ def test_killed_and_resumed_ends_in_the_same_adapter(tmp_path):
     while not (tmp_path / "killed/checkpoints/step-0000002").exists():
         assert time.monotonic() < ends and killed.poll() is None
         time.sleep(0.005)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
-    assert killed.returncode == -signal.SIGKILL, "it was over before it was killed"
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL, "it was over before it was killed"
     resumed = start(tmp_path / "killed", "--resume")
-    for process in (whole, resumed):
-        _, told = process.communicate(timeout=120)
-        assert process.returncode == 0, told
+    assert whole.wait(120) == resumed.wait(120) == 0
     name = "adapter/adapter_model.safetensors"
     assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
     states = [

@@ -39,7 +39,7 @@ class Size:
 
 
 SIZES = {
-    "smoke": Size(MINI, "smoke", process=2, reflect=2, reward=2, sets=3, seeds=1, pictures=1, euler=4, limit=4),
+    "smoke": Size(MINI, "smoke", process=2, reflect=2, reward=2, sets=3, seeds=1, pictures=1, euler=4, limit=6),
     "cpu": Size(BASE, "cpu", process=600, reflect=240, reward=150, sets=400, seeds=3, pictures=2, euler=12, limit=None),
     "gpu": Size(
         BASE, "gpu", process=6_000, reflect=1_500, reward=2_000, sets=6_000, seeds=5, pictures=4, euler=12, limit=None
