@@ -11,7 +11,7 @@ import pytest
 
 from mini_model.errors import KitError
 from mini_model.evaluation.experiments import CLAIMS, EXPERIMENTS, experiment, gains
-from mini_model.evaluation.page import PAPER, became_of, page
+from mini_model.evaluation.page import CRITIC, LOOKS, PAPER, became_of, page
 from mini_model.evaluation.results import FOLDER, Figure, read_results
 from mini_model.evaluation.statistics import score_seeds, score_tags
 from mini_model.evaluation.variants import SIZES, WITH_AUGMENTATION, Variant, further
@@ -72,6 +72,16 @@ def test_the_page_says_what_the_files_say(run):
 
 def test_the_saved_page_is_that_of_the_saved_files():
     assert (FOLDER / "README.md").read_text() == page()
+
+
+def test_the_page_tells_how_often_the_critic_is_right(tmp_path):
+    told, figures = page(), read_results(FOLDER / LOOKS)
+    for figure in figures:
+        if figure.name.rpartition(": ")[2] in CRITIC:
+            low, high = figure.interval
+            assert f"{figure.value:.2f} ({low:.2f} to {high:.2f}), n {figure.n}" in told, figure.name
+    assert "| of sharp slips | 1.00" in told and "| – |" in told, "of sharp slips no right one was painted again"
+    assert "Not measured yet: `python -m mini_model.evaluation.reflection`" in page(tmp_path)
 
 
 def test_what_is_trained_is_kept_and_nothing_is_trained_twice(run):

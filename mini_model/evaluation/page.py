@@ -35,6 +35,7 @@ PAPER: dict[str, Mapping[str, Mapping[str, float]]] = {
     "table7": paper.TABLE_7,
     "control": {},
 }
+LOOKS, CRITIC = "reflection.json", ("precision", "recall", "mended", "broken")
 CARD, MEASURED = "gpu_report.json", ("seconds a step", "weights and adapter GB", "peak GB", "predicted peak GB")
 PACKINGS, WAYS = "packings.json", {"process": "in steps", "direct": "at once"}
 STRAYS = {  # how each packing strays: the end of a figure's name -> how it is written
@@ -62,7 +63,8 @@ hold 95 % and resample prompts as well as seeds of training. Costs are those of 
 def page(folder: Path = FOLDER) -> str:
     """The whole page in Markdown."""
     tables = [section(name, folder / f"{name}.json") for name in EXPERIMENTS]
-    return "\n".join([HEAD, *tables, packings_section(folder / PACKINGS), card_section(folder / CARD)])
+    more = reflection_section(folder / LOOKS), packings_section(folder / PACKINGS), card_section(folder / CARD)
+    return "\n".join([HEAD, *tables, *more])
 
 
 def section(name: str, file: Path) -> str:
@@ -78,6 +80,26 @@ def section(name: str, file: Path) -> str:
     seeds = max(figure.seeds for figure in figures.values())
     said = f"`{about.command}`, {seeds} seeds, on {about.device}."
     return f"{head}\n{table}\n\n{said}\n\n{_claims(name, figures)}\n\n{_prose(REMARKS[name])}\n"
+
+
+def reflection_section(file: Path) -> str:
+    """Whether the critic is right and whether it helps, of its own pictures and of a program's."""
+    head = "## Is the critic right? (not in the paper)\n"
+    if not file.is_file():
+        return f"{head}\nNot measured yet: `python -m mini_model.evaluation.reflection`.\n"
+    figures = {figure.name: figure for figure in read_results(file)}
+    rows = [
+        [how.removeprefix("reflection "), *(_counted(figures.get(f"{how}: {measure}")) for measure in CRITIC)]
+        for how in dict.fromkeys(name.partition(": ")[0] for name in figures)
+    ]
+    about = next(iter(figures.values()))
+    told = [_table(["drafts", *CRITIC], rows), f"`{about.command}`, on {about.device}.", _prose(REMARKS["reflection"])]
+    return "\n\n".join([head.strip(), *told]) + "\n"
+
+
+def _counted(figure: Figure | None) -> str:
+    """A share with its interval and of how many; a dash where nothing counted."""
+    return f"{_cell(figure, None)}, n {figure.n}" if figure else "–"
 
 
 def packings_section(file: Path) -> str:

@@ -11,8 +11,8 @@ right by     of all plans, how many pictures are right after the draft, after on
     python -m mini_model.evaluation.reflection [MODEL]
 
 paints requests that no training run draws, once as usual and once in fewer Euler steps. Beside these mistakes of its
-own the model is shown a program's, in half of the drafts that it goes on from: the kinds of slip it was taught by. All
-is written into `data_samples/results/reflection.json`.
+own the model is shown a program's, in half of the drafts that it goes on from. All is written into
+`data_samples/results/reflection.json`.
 """
 
 from collections.abc import Sequence

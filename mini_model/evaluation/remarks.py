@@ -47,6 +47,17 @@ REMARKS = {
         "outline, which the benchmark lets pass unless it counts, while a refinement draws the whole picture anew. "
         "Whether this is the reason was not measured."
     ),
+    "reflection": (
+        "Every draft is held against its plan by the exact judge. Precision: of the drafts called wrong, those that "
+        "are; recall: of the wrong ones, those called so; mended: of the wrong ones, those right after a refinement; "
+        "broken: of the right ones that were painted again, those wrong afterwards. Of its own drafts, in twelve Euler "
+        "steps or in four, the shipped model calls hardly any wrong. Shown a program's drafts, half of which hold a "
+        "slip, it notices a quarter of the sharp ones, the kinds that it was taught by, without a false alarm, and "
+        "most of what it notices is mended. Smears, which were not among its lessons yet and which its own mistakes "
+        "resemble, pass unseen. Asked about a "
+        "picture by itself it answers right nearly always (`python -m mini_model evaluate eyes`): it is as if, with a "
+        "plan before it, it said what the plan says. Noticing is what is missing here, not seeing and not mending."
+    ),
     "packings": (
         "Errors are relative to float32, on the goldens' tiny model, whose weights are random, and on the shipped mini "
         "weights. To pack the experts' linears alone (`nf4`) takes most bytes away and costs no picture that these "
