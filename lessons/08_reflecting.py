@@ -487,7 +487,7 @@ measures = check("measures", measures, shares, [(mixed,), ([mixed[5], mixed[-1]]
 
 # %%
 papers = sampled(9, EXAM)
-asked = [(self_sampled._cut(told, at), at) for told, at in papers]  # nobody has looked at the last picture
+asked = [(self_sampled.cut(told, at), at) for told, at in papers]  # nobody has looked at the last picture
 asked = [with_words((told, at), told.steps[at].draft, NOT_LOOKED) for told, at in asked]
 SETTINGS = Settings(temperature=0.0) if PROFILE == "cpu" else Settings(steps=2, words=60)
 finished, seen = {}, {}

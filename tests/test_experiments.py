@@ -11,7 +11,8 @@ import pytest
 
 from mini_model.errors import KitError
 from mini_model.evaluation.experiments import CLAIMS, EXPERIMENTS, experiment, gains
-from mini_model.evaluation.page import CRITIC, LOOKS, PAPER, became_of, page
+from mini_model.evaluation.page import LOOKS, PAPER, became_of, page
+from mini_model.evaluation.reflection import SHARES
 from mini_model.evaluation.results import FOLDER, Figure, read_results
 from mini_model.evaluation.statistics import score_seeds, score_tags
 from mini_model.evaluation.variants import SIZES, WITH_AUGMENTATION, Variant, further
@@ -77,7 +78,7 @@ def test_the_saved_page_is_that_of_the_saved_files():
 def test_the_page_tells_how_often_the_critic_is_right(tmp_path):
     told, figures = page(), read_results(FOLDER / LOOKS)
     for figure in figures:
-        if figure.name.rpartition(": ")[2] in CRITIC:
+        if figure.name.rpartition(": ")[2] in SHARES:
             low, high = figure.interval
             assert f"{figure.value:.2f} ({low:.2f} to {high:.2f}), n {figure.n}" in told, figure.name
     assert "| of sharp slips | 1.00" in told and "| – |" in told, "of sharp slips no right one was painted again"

@@ -63,7 +63,7 @@ def alignment(model: UnifiedModel, seed: int) -> Iterator[tuple[bool, Trajectory
         whole = [random_trajectory(rng, replace(PLAIN, facts=0.2, detours=0.3)) for _ in range(AT_ONCE)]
         at = [int(rng.integers(len(told.steps))) for told in whole]
         easel = Easel(model, Settings(steps=int(by_share(rng, EULER))))
-        begun = [_cut(told, k) for told, k in zip(whole, at, strict=True)]
+        begun = [cut(told, k) for told, k in zip(whole, at, strict=True)]
         drawn = _redrawn(easel, begun, seeds=rng.integers(1 << 30, size=AT_ONCE).tolist())
         for told, k, picture in zip(whole, at, drawn, strict=True):
             step = told.steps[k]
@@ -90,7 +90,7 @@ def _judged(step: Step, picture: Image.Image, seen: Scene, faults: list[Fault]) 
     return step.model_copy(update=mine)
 
 
-def _cut(told: Trajectory, k: int) -> Trajectory:
+def cut(told: Trajectory, k: int) -> Trajectory:
     """The painting up to its k-th plan, whose picture is still to be drawn."""
     last = told.steps[k].model_copy(update={"reflection": NOT_LOOKED})
     return told.model_copy(update={"steps": [*told.steps[:k], last], "closing": ""})

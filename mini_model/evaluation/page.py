@@ -6,12 +6,13 @@ writes `data_samples/results/README.md` from the files of the experiments; one t
 called agreed with where the whole 95 % interval of the gain lies above nothing, contradicted where it lies below.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import fill
 
 from mini_model.evaluation import paper
 from mini_model.evaluation.experiments import CLAIMS, EXPERIMENTS
+from mini_model.evaluation.reflection import SHARES
 from mini_model.evaluation.remarks import REMARKS
 from mini_model.evaluation.results import FOLDER, Figure, read_results
 from mini_model.files import write_whole
@@ -35,7 +36,7 @@ PAPER: dict[str, Mapping[str, Mapping[str, float]]] = {
     "table7": paper.TABLE_7,
     "control": {},
 }
-LOOKS, CRITIC = "reflection.json", ("precision", "recall", "mended", "broken")
+LOOKS = "reflection.json"
 CARD, MEASURED = "gpu_report.json", ("seconds a step", "weights and adapter GB", "peak GB", "predicted peak GB")
 PACKINGS, WAYS = "packings.json", {"process": "in steps", "direct": "at once"}
 STRAYS = {  # how each packing strays: the end of a figure's name -> how it is written
@@ -82,19 +83,27 @@ def section(name: str, file: Path) -> str:
     return f"{head}\n{table}\n\n{said}\n\n{_claims(name, figures)}\n\n{_prose(REMARKS[name])}\n"
 
 
+def _beside_the_paper(title: str, command: str, file: Path, tell: Callable[[list[Figure]], str]) -> str:
+    """A section on something that the paper has no table of: what `tell` makes of the figures, once there are some."""
+    told = tell(read_results(file)) if file.is_file() else f"Not measured yet: `{command}`."
+    return f"## {title} (not in the paper)\n\n{told}\n"
+
+
 def reflection_section(file: Path) -> str:
     """Whether the critic is right and whether it helps, of its own pictures and of a program's."""
-    head = "## Is the critic right? (not in the paper)\n"
-    if not file.is_file():
-        return f"{head}\nNot measured yet: `python -m mini_model.evaluation.reflection`.\n"
-    figures = {figure.name: figure for figure in read_results(file)}
+    command = "python -m mini_model.evaluation.reflection"
+    return _beside_the_paper("Is the critic right?", command, file, _critic)
+
+
+def _critic(found: list[Figure]) -> str:
+    figures = {figure.name: figure for figure in found}
     rows = [
-        [how.removeprefix("reflection "), *(_counted(figures.get(f"{how}: {measure}")) for measure in CRITIC)]
+        [how.removeprefix("reflection "), *(_counted(figures.get(f"{how}: {measure}")) for measure in SHARES)]
         for how in dict.fromkeys(name.partition(": ")[0] for name in figures)
     ]
     about = next(iter(figures.values()))
-    told = [_table(["drafts", *CRITIC], rows), f"`{about.command}`, on {about.device}.", _prose(REMARKS["reflection"])]
-    return "\n\n".join([head.strip(), *told]) + "\n"
+    told = [_table(["drafts", *SHARES], rows), f"`{about.command}`, on {about.device}.", _prose(REMARKS["reflection"])]
+    return "\n\n".join(told)
 
 
 def _counted(figure: Figure | None) -> str:
@@ -104,10 +113,11 @@ def _counted(figure: Figure | None) -> str:
 
 def packings_section(file: Path) -> str:
     """What fewer bits cost: in errors, bytes and seconds, in right pictures, and in an adapter that is merged."""
-    head = "## What 4 bits cost (not in the paper)\n"
-    if not file.is_file():
-        return f"{head}\nNot measured yet: `python -m mini_model.evaluation.packings`.\n"
-    figures = {figure.name: figure for figure in read_results(file)}
+    return _beside_the_paper("What 4 bits cost", "python -m mini_model.evaluation.packings", file, _fewer_bits)
+
+
+def _fewer_bits(found: list[Figure]) -> str:
+    figures = {figure.name: figure for figure in found}
     named = list(dict.fromkeys(name.partition(",")[0] for name in figures))
     hows, beside = ([how for how in named if (" and " in how) == more] for more in (False, True))
     strays = [[how, *(_shown(figures[f"{how}, {end}"], form) for end, form in STRAYS.items())] for how in hows]
@@ -120,8 +130,7 @@ def packings_section(file: Path) -> str:
     titles = [f"{WAYS[way]}{word}" for way in ways for word in ("", ", gain on float32", ", seconds")]
     tables = [_table(["", *STRAYS], strays), _table(["mini-GenEval", *titles], scores)]
     tables += [_table(["", *BESIDE], more), _table(["", *MOVES], moves)]
-    told = "\n\n".join([*tables, f"`{about.command}`, on {about.device}.", _prose(REMARKS["packings"])])
-    return f"{head}\n{told}\n"
+    return "\n\n".join([*tables, f"`{about.command}`, on {about.device}.", _prose(REMARKS["packings"])])
 
 
 def _shown(figure: Figure, form: str) -> str:
@@ -136,11 +145,12 @@ def _painted(head: str, figures: Mapping[str, Figure]) -> list[str]:
 
 def card_section(file: Path) -> str:
     """What a card holds of the model at its full size, and how long a step takes there."""
-    head = "## BAGEL's full size on one card (not in the paper)\n"
-    if not file.is_file():
-        return f"{head}\nNot measured yet: `make gpu-report`.\n"
+    return _beside_the_paper("BAGEL's full size on one card", "make gpu-report", file, _full_size)
+
+
+def _full_size(figures: list[Figure]) -> str:
     rows: dict[str, dict[str, Figure]] = {}
-    for figure in read_results(file):
+    for figure in figures:
         name, _, what = figure.name.rpartition(": ")
         rows.setdefault(name, {})[what] = figure
     told = [[name, *(f"{found[what].value:.2f}" for what in MEASURED)] for name, found in rows.items()]
@@ -151,7 +161,7 @@ def card_section(file: Path) -> str:
         f"names one. {'Every row fits.' if fit else 'Not every row fits.'} The prediction is that of "
         "`python -m mini_model memory`. `make gpu-report` measures another card."
     )
-    return f"{head}\n{_table(['', *MEASURED], told)}\n\n{_prose(said)}\n"
+    return f"{_table(['', *MEASURED], told)}\n\n{_prose(said)}"
 
 
 def _prose(words: str) -> str:

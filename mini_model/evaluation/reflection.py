@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from mini_model.data.requests import random_request
 from mini_model.data.scenes import pick
+from mini_model.data.self_sampled import cut
 from mini_model.data.trajectories import Mix, random_trajectory, slip
 from mini_model.evaluation.results import FOLDER, Figure, write_results
 from mini_model.evaluation.run import BATCH, MINI
@@ -35,7 +36,7 @@ from mini_model.model.unified import UnifiedModel
 from mini_model.process import Settings, paint_many
 from mini_model.process.judges import compared
 from mini_model.process.painter import Studio
-from mini_model.process.story import NOT_LOOKED, Story
+from mini_model.process.story import Story
 from mini_model.trajectory import Plan, Reflection, Trajectory
 from mini_model.world.reading import read_scene
 
@@ -123,13 +124,14 @@ def paintings(model: UnifiedModel, count: int, euler: int, seed: int = 0) -> lis
 
 def begun(rng: np.random.Generator, smears: float) -> Trajectory:
     """A program's painting up to a draft that nobody has looked at yet; half of these drafts hold a slip."""
-    told = random_trajectory(rng, Mix(slips=0.0, detours=0.0))
-    *before, last = told.steps[: rng.integers(len(told.steps)) + 1]
-    draft, planned = last.draft, read_scene(last.plan.description)
+    whole = random_trajectory(rng, Mix(slips=0.0, detours=0.0))
+    told = cut(whole, int(rng.integers(len(whole.steps))))
     if rng.random() < 0.5:
+        *before, last = told.steps
+        planned = read_scene(last.plan.description)
         draft = slip(rng, planned, pick(rng, list(planned.things)), smears)[0]
-    last = last.model_copy(update={"draft": draft, "reflection": NOT_LOOKED})
-    return told.model_copy(update={"steps": [*before, last], "closing": ""})
+        told = told.model_copy(update={"steps": [*before, last.model_copy(update={"draft": draft})]})
+    return told
 
 
 def shown(model: UnifiedModel, count: int, smears: float, seed: int = 0) -> list[list[list[Look]]]:
