@@ -31,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.
 Model = Annotated[Path, typer.Option(help="Folder of the weights.", show_default="the shipped mini weights")]
 Strategy = Annotated[
     Literal[
-        "process", "process-unmoved", "process-shuffled", "process-exact",
+        "process", "process-afresh", "process-unmoved", "process-shuffled", "process-exact",
         "direct", "reasoned", "planner", "inspector", "best-of-n", "parm", "oracle",
     ],
     typer.Option(help="In steps, alone or with another's criticism; or at once, alone or with help."),

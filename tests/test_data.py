@@ -8,20 +8,22 @@ import numpy as np
 import pytest
 
 from mini_model.data.base import SHARES, WORDS_FIRST, base_sample, shares_at, statement
-from mini_model.data.compare import comparison, next_stroke
+from mini_model.data.compare import comparison, next_stroke, verdict
 from mini_model.data.parts import Draw, Have, Look, Words
-from mini_model.data.process import reflect_sample
-from mini_model.data.questions import CAPTION_QUESTION, COUNT_QUESTION, EACH_QUESTION, PLACE_QUESTION, examine
+from mini_model.data.process import looked_at, reflect_sample
+from mini_model.data.questions import COUNT_QUESTION, EACH_QUESTION, PLACE_QUESTION, examine
 from mini_model.data.requests import loosely_joined
 from mini_model.data.scenes import MOST, random_scene, scene_of_few
 from mini_model.data.trajectories import Mix, on_a_found_page, parts_of, random_trajectory, told_of
-from mini_model.process.script import DONE, LACKS, PREFIX, RIGHT, WRONG, read, turns
+from mini_model.process.judges import SURE
+from mini_model.process.script import DESCRIBE, DONE, LACKS, PREFIX, RIGHT, WRONG, read, seen_in, turns
 from mini_model.training.vision import scene_of, what_is_where
 from mini_model.world.facts import FACTS, held_out
 from mini_model.world.faults import lacking
 from mini_model.world.judge import judge, see
+from mini_model.world.prompts import caption
 from mini_model.world.reading import read_request, read_scene
-from mini_model.world.things import COLORS, NUMBERS, PLACES, RELATIONS, THINGS, related
+from mini_model.world.things import COLORS, NUMBERS, PLACES, RELATIONS, THINGS, UNCLEAR, related
 
 
 @pytest.mark.parametrize("lesson", list(SHARES))
@@ -56,7 +58,7 @@ def test_what_is_read_can_be_answered_from_the_words_before_it():
         told, *asked = base_sample(rng, "read")
         for question, answer in zip(asked[::2], asked[1::2], strict=True):
             assert answer.loss and not question.loss
-            if question.text == CAPTION_QUESTION:
+            if question.text == DESCRIBE:
                 assert set(re.findall(PHRASE, told.text)) == set(re.findall(PHRASE, answer.text))
                 described += 1
             elif question.text == EACH_QUESTION:
@@ -209,6 +211,45 @@ def test_plans_told_in_words_are_learnt_and_what_is_seen_is_not():
             assert part.text.removeprefix(part.given).startswith(LACKS)
         later = told_of(trajectory, Mix(half_way=1.0), rng)
         assert later == [prompt, *told[len(told) - len(later) + 1 :]] and later[1].given
+
+
+def test_a_draft_told_of_is_right_or_wrong_as_its_plan_and_what_is_seen_say():
+    rng, wrong = np.random.default_rng(16), 0
+    for _ in range(150):
+        wish, planned, seen, said, draws = verdict(rng)
+        plan = read(planned).plan
+        reflection = read(seen + said).reflection
+        shown = set(re.split(", | and ", seen.removeprefix("i see ").removesuffix(". ")))
+        wished_for = set(re.split(", | and ", plan.description))
+        assert (reflection.verdict == "wrong") == (shown != wished_for)
+        assert plan.instruction.removeprefix("add ") in wished_for and wish.startswith(PREFIX)
+        assert bool(reflection.refine) == (reflection.verdict == "wrong") and draws != (DONE in said)
+        wrong += reflection.verdict == "wrong"
+    assert 60 < wrong < 120  # six tenths of them
+
+
+def test_a_smeared_picture_is_described_by_what_the_judge_can_tell():
+    rng, smears = np.random.default_rng(17), 0
+    for _ in range(30):
+        look, question, answer, *_ = base_sample(rng, "squint")
+        assert look.as_is and answer.loss
+        seen = see(look.picture, sure=SURE)
+        if question.text == DESCRIBE:
+            assert answer.text == caption(seen)
+        smears += any(thing.name == UNCLEAR for thing in seen.things)
+    assert smears > 20
+
+
+def test_the_models_own_drafts_are_described_without_their_plans():
+    rng = np.random.default_rng(18)
+    for _ in range(20):
+        told = random_trajectory(rng, Mix())
+        parts = looked_at(rng, told)
+        assert len(parts) == 3 * len(told.steps) and [part.loss for part in parts[2::3]] == [True] * len(told.steps)
+        spoken = {seen_in(step.reflection): step.draft for step in told.steps}
+        for look, question, answer in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            assert question.text == DESCRIBE and (look.picture == np.asarray(spoken[answer.text])).all()
+            assert "this is" not in answer.text and look.as_is
 
 
 def test_what_the_encoder_is_asked_is_what_the_picture_shows():

@@ -7,7 +7,7 @@ import pytest
 
 from mini_model.data.requests import random_request
 from mini_model.data.scenes import random_nudge, random_scene
-from mini_model.data.trajectories import slip
+from mini_model.data.slips import slip
 from mini_model.process.judges import SURE
 from mini_model.world.faults import astray, conflicts, lacking
 from mini_model.world.judge import judge, see

@@ -21,7 +21,7 @@ from mini_model.errors import KitError
 from mini_model.model import UnifiedModel
 from mini_model.process.easel import Easel, Settings
 from mini_model.process.endpoint import Endpoint
-from mini_model.process.judges import Own, Shuffled, exact, unmoved
+from mini_model.process.judges import Afresh, Own, Shuffled, exact, unmoved
 from mini_model.process.painter import Studio
 from mini_model.process.story import NOT_LOOKED, Story
 from mini_model.trajectory import Plan, Reflection, Step, Trajectory
@@ -52,6 +52,14 @@ def test_the_exact_judge_reads_pixels_and_names_what_mends_them():
 def test_who_does_not_look_finds_everything_right():
     (said,) = unmoved([story(BLUE, RED)])
     assert said == Reflection(verdict="correct", text=f"i see {RED}. this is right.")
+
+
+def test_the_model_describes_a_draft_without_its_plan_in_sight():
+    easel = Easel(UnifiedModel.from_pretrained(MINI), Settings(temperature=0.0))
+    planned_otherwise = [story(BLUE, RED), story(BLUE, BLUE)]
+    said = Afresh(easel)(planned_otherwise)
+    assert [one.text for one in said] == [f"i see {BLUE}."] * 2 and all(one.verdict == "none" for one in said)
+    assert all(tale.cost.forwards > 5 and tale.cost.text_tokens > 5 for tale in planned_otherwise)
 
 
 def test_the_model_as_a_judge_says_what_it_says_while_painting():

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mini_model.__main__ import Strategy
 from mini_model.errors import KitError
-from mini_model.evaluation.reflection import MADE_UP, Look, begun, looks, measure, shown
+from mini_model.evaluation.reflection import EYES, MADE_UP, Look, begun, looks, measure, shown
 from mini_model.model import UnifiedModel
 from mini_model.process import STRATEGIES, Settings, paint_many, search
 from mini_model.process.judges import SURE, exact
@@ -191,8 +191,10 @@ def test_the_model_is_shown_a_programs_drafts_of_which_half_are_wrong():
             assert told.steps[-1].reflection.verdict == "none" and told.steps[-1].refinement is None
             assert all(look.right for plan in looks(told)[:-1] for look in plan)
     assert 0.35 < np.mean(right) < 0.65
-    found = shown(UnifiedModel.from_pretrained(WEIGHTS / "mini"), 6, smears=0.0)
-    assert len(found) == 6 and {one.right for ((one, *_),) in found} == {True, False}
+    model = UnifiedModel.from_pretrained(WEIGHTS / "mini")
+    for eyes in EYES.values():
+        found = shown(model, 6, smears=0.0, eyes=eyes)
+        assert len(found) == 6 and {one.right for ((one, *_),) in found} == {True, False}
 
 
 def test_the_judge_of_strategies_is_as_strict_as_the_measures():

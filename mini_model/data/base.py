@@ -13,6 +13,8 @@ read    description, questions -> answers           [Words] [Words] [Words with 
 imagine prompt -> a scene that fulfils it, in words [Words] [Words with loss] ...
 compare prompt, description -> what is lacking first [Words] [Words, the rest of it with loss] ...
 choose  prompt, description -> what is lacking, and the next plan; in stage process alone (the same)
+verdict prompt, plan, description -> right or wrong, and what comes next; in stage process alone (the same)
+squint  picture with a smear -> its description, or what is at a place; in stage process alone, as `ask`
 know    a few facts in text alone, many asked for   [Words] [Words with loss] ...
 """
 
@@ -20,11 +22,10 @@ from functools import partial
 
 import numpy as np
 
-from mini_model.data.compare import comparison, next_stroke
+from mini_model.data.compare import comparison, next_stroke, verdict
 from mini_model.data.edits import first_stroke, random_edit
 from mini_model.data.parts import Draw, Have, Look, Part, Words
 from mini_model.data.questions import (
-    CAPTION_QUESTION,
     COUNT_QUESTION,
     EACH_QUESTION,
     PLACE_QUESTION,
@@ -37,6 +38,8 @@ from mini_model.data.questions import (
 )
 from mini_model.data.requests import random_request
 from mini_model.data.scenes import MOST, by_share, pick, random_nudge, random_scene, scene_of_few
+from mini_model.data.smears import smeared
+from mini_model.process.script import DESCRIBE
 from mini_model.world.facts import FACTS
 from mini_model.world.prompts import OPENINGS, caption
 from mini_model.world.render import render
@@ -78,6 +81,7 @@ REQUESTS = {
 }
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
 IMAGINED, COMPARED, FACTS_TOLD = 3, 3, 4  # in one sample
+DESCRIBED = 0.6  # of the smeared pictures are described as a whole
 FACTS_ASKED = 0.6  # of the facts answer a question
 FEW = 0.3  # of the pictures that are asked about show several things of one name
 # how a picture is asked about -> share; one way each, since the answer to one would give that to another away
@@ -136,7 +140,7 @@ def _asked(rng: np.random.Generator, scene: Scene) -> list[Part]:
     """A scene described as a whole, listed, or asked about bit by bit."""
     way = by_share(rng, WAYS)
     if way == "described" or not scene.things:
-        return _answered([(CAPTION_QUESTION, caption(scene))])
+        return _answered([(DESCRIBE, caption(scene))])
     return _answered(examine(scene, rng) if way == "examined" else [_listed(rng, scene, by_share(rng, LISTS))])
 
 
@@ -187,6 +191,23 @@ def _choose(rng: np.random.Generator) -> list[Part]:
     return parts
 
 
+def _verdict(rng: np.random.Generator) -> list[Part]:
+    """Single looks at a draft, in words alone: is what is seen what was planned? Not for the base."""
+    parts: list[Part] = []
+    for wish, plan, seen, said, draws in (verdict(rng) for _ in range(COMPARED)):
+        parts += [Words(wish), Words(plan), Words(seen + said, loss=True, draws=draws, given=seen)]
+    return parts
+
+
+def _squint(rng: np.random.Generator) -> list[Part]:
+    """A picture in which something is there and cannot be told, and the same questions as ever; not for the base."""
+    scene = _shown(rng, fewest=1)
+    picture, seen = smeared(rng, scene, pick(rng, list(scene.things))) or (render(scene), scene)
+    described = [(DESCRIBE, caption(seen))]
+    asked = described if rng.random() < DESCRIBED else examine(seen, rng, "place")
+    return [Look(np.asarray(picture), as_is=True), *_answered(asked)]
+
+
 def _know(rng: np.random.Generator) -> list[Part]:
     """Facts told, or asked for in the words that the answer begins with: who knows a name must also find it again."""
     parts: list[Part] = []
@@ -220,5 +241,7 @@ LESSONS = {
     "imagine": _imagine,
     "compare": _compare,
     "choose": _choose,
+    "verdict": _verdict,
+    "squint": _squint,
     "know": _know,
 }

@@ -13,18 +13,20 @@ import numpy as np
 
 from mini_model.data.requests import in_words
 from mini_model.data.scenes import HUES, MOST, NAMES, pick, shuffled, things_beside
-from mini_model.process.script import DONE, LACKS, PREFIX, approval, plan_text
+from mini_model.data.slips import slipped
+from mini_model.process.script import DONE, LACKS, PREFIX, RIGHT, WRONG, approval, complaint, plan_text, words_of
 from mini_model.trajectory import Plan
-from mini_model.world.faults import lacking
+from mini_model.world.faults import astray, lacking
 from mini_model.world.prompts import Group, Request, caption, instruction_add
 from mini_model.world.scene import Scene, Thing
-from mini_model.world.things import RELATIONS
+from mini_model.world.things import RELATIONS, UNCLEAR
 
 COLORED, COUNTED, RELATED = 0.7, 0.35, 0.5  # of the wishes name colours, ask for several of a kind, or for one relation
 LOOSE, TO_PAINT = 0.5, 0.5  # of the wishes join their things any way; ask to paint in steps
 IN_ORDER = 0.6  # of the scenes hold the first things wished for, as a painting half-way does
 STRAY = 0.15  # how often one thing has a colour that was not asked for
 BESIDE = 0.3  # how often things stand there that nobody asked for
+SPOILT, UNTOLD = 0.6, 0.3  # of the drafts told of are not as planned; of those show a thing that cannot be told
 
 
 def comparison(rng: np.random.Generator) -> tuple[str, str, str]:
@@ -50,15 +52,50 @@ def next_stroke(rng: np.random.Generator) -> tuple[str, str, str, bool]:
     there = _some_of(rng, goal.things)
     if rng.random() < BESIDE:
         there = [*things_beside(rng, goal, MOST - 1 - len(there)), *there]
-    wish = PREFIX + in_words(rng, request, LOOSE)
-    reflection = _reflection(request, there) if there else ""  # a painting begins with a plan
-    seen = reflection.split(LACKS)[0]
+    said, then, draws = _what_next(request, goal, there)
+    seen = said.split(LACKS)[0]
+    return PREFIX + in_words(rng, request, LOOSE), seen, f"{said.removeprefix(seen)} {then}".strip(), draws
+
+
+def verdict(rng: np.random.Generator) -> tuple[str, str, str, str, bool]:
+    """What is wished for, what was planned, what is seen then, what is said of it, and whether that leads to drawing.
+
+    One look at a draft, in words alone: it is as planned and the next plan follows, or else what mends it.
+    """
+    request = _wish(rng)
+    goal = request.fulfil(rng)
+    there = list(goal.things[: int(rng.integers(1, len(goal.things) + 1))])
+    new = there[-1]
+    if rng.random() < BESIDE:
+        there = [*things_beside(rng, goal, MOST - len(there)), *there]
+    planned = Scene(tuple(there))
+    if rng.random() < SPOILT:
+        wrong = _untold(rng, planned) if rng.random() < UNTOLD else slipped(rng, planned, new)
+        said, draws = words_of(complaint(caption(wrong), astray(planned, wrong)[0].mend)), True
+        seen = said.split(WRONG)[0]
+    else:
+        reflection, then, draws = _what_next(request, goal, there)
+        said = f"{reflection} {then}"
+        seen = said.split(RIGHT)[0]
+    plan = plan_text(Plan(instruction=instruction_add(new), description=caption(planned)))
+    return PREFIX + in_words(rng, request, LOOSE), plan, seen, said.removeprefix(seen), draws
+
+
+def _untold(rng: np.random.Generator, scene: Scene) -> Scene:
+    """The scene with one of its things smeared, so that its colour alone is plain to see."""
+    thing = pick(rng, list(scene.things))
+    return scene.swap(thing, replace(thing, name=UNCLEAR, size=pick(rng, [thing.size, "small"])))
+
+
+def _what_next(request: Request, goal: Scene, there: Sequence[Thing]) -> tuple[str, str, bool]:
+    """What a painter says of these things when none is wrong, what it says next, and whether that leads to drawing."""
     rest = [thing for thing in goal.things if thing not in there]
     then = DONE
     if rest:
         after = Scene((*there, rest[0]))
         then = plan_text(Plan(instruction=instruction_add(rest[0]), description=caption(after)))
-    return wish, seen, f"{reflection.removeprefix(seen)} {then}".strip(), bool(rest)
+    said = _reflection(request, there) if there else ""  # a painting begins with a plan
+    return said, then, bool(rest)
 
 
 def _reflection(request: Request, there: Sequence[Thing]) -> str:

@@ -23,6 +23,7 @@ class Look:
     """A picture through the vision encoder."""
 
     picture: Picture
+    as_is: bool = False  # not shaken first: where what is said of it hangs on how clear its outlines are
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 
 from mini_model.data.base import base_sample
-from mini_model.data.parts import Part
-from mini_model.data.scenes import by_share
+from mini_model.data.parts import Look, Part, Words
+from mini_model.data.scenes import by_share, pick, shuffled
 from mini_model.data.subsets import PAPER
 from mini_model.data.trajectories import Mix, on_a_found_page, parts_of, random_trajectory, told_of
+from mini_model.process.script import DESCRIBE, seen_in
 from mini_model.trajectory import Trajectory
 
 # of the samples: trajectories; plans alone, in words; and the base model's own lessons
@@ -24,13 +25,18 @@ SHARES = {"paint": 0.42, "tell": 0.1, "rehearse": 0.48}
 REHEARSED = {
     "draw": 0.12,
     "edit": 0.10,
-    "see": 0.16,
+    "see": 0.12,
+    "squint": 0.08,
     "read": 0.02,
-    "imagine": 0.06,
-    "compare": 0.05,
-    "choose": 0.31,
-    "know": 0.18,
+    "imagine": 0.05,
+    "compare": 0.04,
+    "choose": 0.15,
+    "verdict": 0.18,
+    "know": 0.14,
 }
+# stage reflect: in place of plans in words, the model's own pictures are described with no plan beside them
+REFLECTED = {"paint": 0.42, "look": 0.2, "rehearse": 0.38}
+LOOKED_AT = 2  # paintings in one sample of those
 MIXTURE = {name: facts["samples"] for name, facts in PAPER.items()}  # the paper's subsets and their sizes
 USUAL = Mix()
 
@@ -45,15 +51,27 @@ def reflect_sample(rng: np.random.Generator, sets: Mapping[str, Sequence[Traject
     """As in stage process, but with the paper's subsets, in its proportion.
 
     Multi-turn paintings are made up here by `mix`, with slips where it has them: to notice them stays a lesson. The
-    other subsets come from `sets`. One that is not there leaves its share to those that are.
+    other subsets come from `sets`. One that is not there leaves its share to those that are. Where no pictures of the
+    model's own are there to look at, a program's smears take their place.
     """
-    lesson = by_share(rng, SHARES)
+    lesson = by_share(rng, REFLECTED)
+    if lesson == "look" and "alignment" in sets:
+        return [part for _ in range(LOOKED_AT) for part in looked_at(rng, pick(rng, sets["alignment"]))]
     if lesson != "paint":
-        return _beside(rng, lesson, mix)
+        return base_sample(rng, "squint") if lesson == "look" else _beside(rng, lesson, mix)
     subset = by_share(rng, {name: size for name, size in MIXTURE.items() if name == "multi-turn" or name in sets})
     if subset in sets:
-        return parts_of(sets[subset][rng.integers(len(sets[subset]))], mix, rng)
+        return parts_of(pick(rng, sets[subset]), mix, rng)
     return painting(rng, mix)
+
+
+def looked_at(rng: np.random.Generator, told: Trajectory) -> list[Part]:
+    """The drafts of a painting in any order, each to be described as if nothing were known of its plan."""
+    parts: list[Part] = []
+    for step in shuffled(rng, list(told.steps)):
+        described = Words(seen_in(step.reflection), loss=True)
+        parts += [Look(np.asarray(step.draft), as_is=True), Words(DESCRIBE), described]
+    return parts
 
 
 def _beside(rng: np.random.Generator, lesson: str, mix: Mix) -> list[Part]:

@@ -7,7 +7,6 @@ from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import NUMBERS, PLACES, THINGS
 
 QUESTION_KINDS = ("what", "how many", "color", "where")
-CAPTION_QUESTION = "what is in the picture?"
 EACH_QUESTION = "what color is it all, and where is it?"
 COUNT_QUESTION = "how many are there of all?"
 PLACE_QUESTION = "what is where?"

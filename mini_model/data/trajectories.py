@@ -10,19 +10,16 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from PIL import Image
 
-from mini_model.data.edits import change
 from mini_model.data.parts import Draw, Have, Look, Part, Picture, Words
 from mini_model.data.requests import in_words, random_request
-from mini_model.data.scenes import HUES, MOST, NAMES, pick, random_nudge, random_thing, things_beside
-from mini_model.data.smears import smeared
+from mini_model.data.scenes import MOST, pick, random_nudge, random_thing, things_beside
+from mini_model.data.slips import picture_of, slip, unlike
 from mini_model.process.script import DONE, LACKS, PREFIX, approval, complaint, plan_text, turns
 from mini_model.trajectory import Plan, Reflection, Step, Trajectory
 from mini_model.world.facts import FACTS, held_out
 from mini_model.world.faults import astray, lacking
 from mini_model.world.prompts import OPENINGS, Group, Request, caption, instruction_add, instruction_remove
-from mini_model.world.render import render
 from mini_model.world.scene import Scene, Thing
 from mini_model.world.things import PLACES
 
@@ -39,8 +36,6 @@ REQUESTS = {
     "count and one": 0.05,
     "count and two": 0.05,
 }
-SLIPS = ("color", "name", "place", "missing", "extra", "lost")
-SMEARED = 0.3  # of the wrong drafts hold a thing that cannot be told; the rest are sharp, and something else
 
 
 @dataclass(frozen=True)
@@ -51,6 +46,7 @@ class Mix:
     slips: float = 0.4  # of the drafts are wrong, and mended; with few of them, to say "right" unseen is a good guess
     detours: float = 0.06  # of the strokes change, swap or remove instead of adding (0: additive only)
     forget: float = 0.15  # of the trajectories lose one text, so that guidance has something to push from
+    small: float = 0.3  # of what is wished for is to be small: the hardest to draw with a clear outline
     loose: float = 0.6  # of the prompts join their things any way; else "and" is waited for instead of the list's end
     found: float = 0.3  # of what the process stage learns begins on a page with other things; see `on_a_found_page`
     half_way: float = 0.4  # of the trajectories begin at a later picture; else rounds are counted instead of looking
@@ -88,7 +84,7 @@ def on_a_found_page(rng: np.random.Generator, mix: Mix) -> tuple[Trajectory, int
 
 def _asked_for(rng: np.random.Generator, mix: Mix) -> tuple[Request, str]:
     """A request and its prompt, whose things are joined any way in some of the cases."""
-    request = random_request(rng, shares=REQUESTS)
+    request = random_request(rng, shares=REQUESTS, small=mix.small)
     return request, in_words(rng, request, mix.loose)
 
 
@@ -128,16 +124,9 @@ def _strokes(rng: np.random.Generator, mix: Mix, scene: Scene, thing: Thing, goa
             (instruction_remove(stray), scene),
             (instruction_add(thing), after),
         ]
-    first = _unlike(rng, thing, "color" if kind == "recolor" else "name")
+    first = unlike(rng, thing, "color" if kind == "recolor" else "name")
     begun = scene.add(first)
     return [(instruction_add(first), begun), (astray(after, begun)[0].mend, after)]
-
-
-def _unlike(rng: np.random.Generator, thing: Thing, what: str) -> Thing:
-    """The same thing but for its colour, or but for its name."""
-    color = pick(rng, [c for c in HUES if c != thing.color]) if what == "color" else thing.color
-    name = pick(rng, [n for n in NAMES if n != thing.name]) if what == "name" else thing.name
-    return Thing(name, color, thing.place, thing.size, thing.nudge)
 
 
 def _step(rng: np.random.Generator, mix: Mix, instruction: str, after: Scene, thing: Thing, right: Reflection) -> Step:
@@ -148,37 +137,6 @@ def _step(rng: np.random.Generator, mix: Mix, instruction: str, after: Scene, th
     draft, wrong = slip(rng, after, thing)
     seen = complaint(caption(wrong), astray(after, wrong)[0].mend)
     return Step(plan=plan, draft=draft, reflection=seen, refinement=picture_of(after), after=right)
-
-
-def slip(rng: np.random.Generator, after: Scene, thing: Thing, smears: float = SMEARED) -> tuple[Image.Image, Scene]:
-    """A wrong draft of `after`, in which `thing` was to be brought in, and what is to be seen in it."""
-    if rng.random() < smears and (blot := smeared(rng, after, thing)):
-        return blot
-    wrong = _slipped(rng, after, thing)
-    return picture_of(wrong), wrong
-
-
-def _slipped(rng: np.random.Generator, after: Scene, thing: Thing) -> Scene:
-    """The scene with one thing wrong in it: the new one, one too many, or one that was right before."""
-    kind = pick(rng, list(SLIPS))
-    others = [t for t in after.things if t != thing]
-    free = after.free_places()
-    if kind in ("color", "name"):
-        return after.swap(thing, _unlike(rng, thing, kind))
-    if kind == "place":
-        return after.swap(thing, replace(thing, place=pick(rng, free)))
-    if kind == "extra":
-        look = thing if rng.random() < 0.5 else random_thing(rng, thing.place)  # often one more of the same
-        return after.add(Thing(look.name, look.color, pick(rng, free), look.size, random_nudge(rng)))
-    if kind == "lost" and others:
-        gone = others[rng.integers(len(others))]
-        return after.remove(gone) if rng.random() < 0.5 else change(rng, after, gone, "recolor")[1]
-    return after.remove(thing)
-
-
-def picture_of(scene: Scene) -> Image.Image:
-    """A scene as a picture, drawn by the world's own renderer."""
-    return Image.fromarray(render(scene))
 
 
 def parts_of(trajectory: Trajectory, mix: Mix, rng: np.random.Generator, given: int = 0) -> list[Part]:

@@ -10,12 +10,12 @@ right by     of all plans, how many pictures are right after the draft, after on
 
     python -m mini_model.evaluation.reflection [MODEL]
 
-paints requests that no training run draws, once as usual and once in fewer Euler steps. Beside these mistakes of its
-own the model is shown a program's, in half of the drafts that it goes on from. All is written into
-`data_samples/results/reflection.json`.
+paints requests that no training run draws, once as usual and once looking at each draft afresh, with no plan in sight.
+Beside these mistakes of its own the model is shown a program's, in half of the drafts that it goes on from. All is
+written into `data_samples/results/reflection.json`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,14 +27,16 @@ from tqdm import tqdm
 from mini_model.data.requests import random_request
 from mini_model.data.scenes import pick
 from mini_model.data.self_sampled import cut
-from mini_model.data.trajectories import Mix, random_trajectory, slip
+from mini_model.data.slips import slip
+from mini_model.data.trajectories import Mix, random_trajectory
 from mini_model.evaluation.results import FOLDER, Figure, write_results
 from mini_model.evaluation.run import BATCH, MINI
 from mini_model.evaluation.statistics import Score, score_within
 from mini_model.model.checkpoint import load_here
 from mini_model.model.unified import UnifiedModel
-from mini_model.process import Settings, paint_many
-from mini_model.process.judges import compared
+from mini_model.process import paint_many
+from mini_model.process.easel import Easel
+from mini_model.process.judges import Afresh, Judge, compared
 from mini_model.process.painter import Studio
 from mini_model.process.story import Story
 from mini_model.trajectory import Plan, Reflection, Trajectory
@@ -42,7 +44,7 @@ from mini_model.world.reading import read_scene
 
 FILE = FOLDER / "reflection.json"
 AWAY = 7_927  # keeps these random numbers apart from those of training
-HASTE = {"as usual": Settings().steps, "in haste": 4}  # Euler steps of a picture
+EYES = {"": None, ", looked at afresh": Afresh}  # how a draft is looked at -> who says what is in it
 MADE_UP = {"of sharp slips": 0.0, "of smears": 1.0}  # how many of a program's wrong drafts are smeared
 SHARES = ("precision", "recall", "mended", "broken")
 
@@ -109,8 +111,8 @@ def _right_by(count: int, paintings: Sequence[list[list[Look]]]) -> Score | None
     return score_within([[plan[min(count, len(plan) - 1)].right for plan in painting] for painting in paintings])
 
 
-def paintings(model: UnifiedModel, count: int, euler: int, seed: int = 0) -> list[Trajectory]:
-    """So many requests, painted in steps, with so many Euler steps for each picture."""
+def paintings(model: UnifiedModel, count: int, strategy: str = "process", seed: int = 0) -> list[Trajectory]:
+    """So many requests, painted in steps."""
     rng = np.random.default_rng((AWAY, seed))
     prompts = [random_request(rng).sentence() for _ in range(count)]
     seeds = rng.integers(1 << 30, size=count).tolist()
@@ -118,7 +120,7 @@ def paintings(model: UnifiedModel, count: int, euler: int, seed: int = 0) -> lis
     return [
         told
         for batch in tqdm(batches, unit="batch", dynamic_ncols=True)
-        for told in paint_many(model, prompts[batch], seeds[batch], settings=Settings(steps=euler))
+        for told in paint_many(model, prompts[batch], seeds[batch], strategy)
     ]
 
 
@@ -134,9 +136,12 @@ def begun(rng: np.random.Generator, smears: float) -> Trajectory:
     return told
 
 
-def shown(model: UnifiedModel, count: int, smears: float, seed: int = 0) -> list[list[list[Look]]]:
+def shown(
+    model: UnifiedModel, count: int, smears: float, seed: int = 0, eyes: Callable[[Easel], Judge] | None = None
+) -> list[list[list[Look]]]:
     """So many paintings that a program began, each with what the model makes of the draft that it goes on from."""
     rng, studio, found = np.random.default_rng((AWAY, 1, seed)), Studio(model), []
+    studio.judge = eyes and eyes(studio)
     for first in tqdm(range(0, count, BATCH), unit="batch", dynamic_ncols=True):
         starts = [begun(rng, smears) for _ in range(min(BATCH, count - first))]
         stories = [Story.resume(start, first + row) for row, start in enumerate(starts)]
@@ -146,14 +151,17 @@ def shown(model: UnifiedModel, count: int, smears: float, seed: int = 0) -> list
 
 
 def figures(model: UnifiedModel, count: int, seed: int = 0) -> list[Figure]:
-    """All measures for its own paintings, as usual and in haste, and for a program's drafts, as figures."""
-    asked = {how: [looks(told) for told in paintings(model, count, euler, seed)] for how, euler in HASTE.items()}
-    asked |= {what: shown(model, count, smears, seed) for what, smears in MADE_UP.items()}
+    """All measures for its own paintings and for a program's drafts, as usual and looked at afresh, as figures."""
+    asked = {}
+    for how, eyes in EYES.items():
+        asked |= {what + how: shown(model, count, smears, seed, eyes) for what, smears in MADE_UP.items()}
+        own = paintings(model, count, "process-afresh" if eyes else "process", seed)
+        asked["as usual" + how] = [looks(told) for told in own]
     found = []
-    for how, told in asked.items():
+    for what, told in asked.items():
         for name, score in measure(told).items():
             value, low_high, n = score["score"], tuple(score["interval"]), score["n"]
-            found.append(Figure(name=f"reflection {how}: {name}", value=value, interval=low_high, n=n))
+            found.append(Figure(name=f"reflection {what}: {name}", value=value, interval=low_high, n=n))
     return found
 
 

@@ -5,6 +5,7 @@ whether the picture is as planned, and if not, the instruction that mends it. Th
 
 exact       the world's judge: it reads the pixels, and cannot be wrong about a sharp picture (GPT's part in the paper)
 Own         the model itself, that paints
+Afresh      the model itself again, but to say what is there it looks at the picture alone, with no plan in sight
 Shuffled    what another judge says of another story's picture: a criticism of the right form and of no use
 unmoved     finds everything right, without looking
 
@@ -18,7 +19,7 @@ from PIL import Image
 
 from mini_model.errors import KitError
 from mini_model.process.easel import Easel
-from mini_model.process.script import complaint, read, seen_right, verdict_alone
+from mini_model.process.script import DESCRIBE, complaint, read, seen_right, verdict_alone
 from mini_model.process.story import NOT_LOOKED, Story
 from mini_model.trajectory import Plan, Reflection
 from mini_model.world.faults import Fault, astray
@@ -65,6 +66,24 @@ class Own:
         easel.feed(cache, [easel.so_far(story.prompt, story.drawn()) for story in stories], stories)
         texts, _ = easel.write(cache, stories)
         return [read(text).reflection or NOT_LOOKED for text in texts]
+
+
+class Afresh:
+    """The model describes each picture as if it had never seen the plan, then judges by that in its own story.
+
+    With the plan before it, the likeliest words for a picture gone slightly astray are those of the plan.
+    """
+
+    def __init__(self, easel: Easel) -> None:
+        self.easel = easel
+
+    def __call__(self, stories: Sequence[Story]) -> list[Reflection]:
+        """How a reflection begins: what is seen. The verdict that follows is left to the painter."""
+        easel, cache = self.easel, self.easel.memory(len(stories))
+        seen = [seen for _, seen in easel.segments([story.last for story in stories])]
+        easel.feed(cache, [[one, easel.text(DESCRIBE)] for one in seen], stories)
+        texts, _ = easel.write(cache, stories)
+        return [Reflection(verdict="none", text=f"i see {text}.") for text in texts]
 
 
 class Shuffled:

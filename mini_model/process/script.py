@@ -22,6 +22,7 @@ from mini_model.trajectory import Plan, Reflection, Trajectory
 PREFIX = "please create the image step by step: "
 RIGHT, WRONG, DONE = "this is right.", "this is wrong.", "the picture is complete."
 LACKS = "what is there to add?"  # asked of every picture that is right: the first thing of the prompt that it lacks
+DESCRIBE = "what is in the picture?"  # asked of a picture alone
 WORDS = (PREFIX, "i see", RIGHT, WRONG, LACKS, DONE)
 
 
@@ -42,6 +43,11 @@ def plan_text(plan: Plan) -> str:
 def seen_right(seen: str) -> Reflection:
     """What is said of a picture that is right, before it is asked what comes next."""
     return Reflection(verdict="correct", text=f"i see {seen}. {RIGHT}")
+
+
+def seen_in(reflection: Reflection) -> str:
+    """What a reflection says is there, without its verdict."""
+    return re.split(f"{re.escape(RIGHT)}|{re.escape(WRONG)}", reflection.text)[0].removeprefix("i see ").rstrip(" .")
 
 
 def verdict_alone(reflection: Reflection) -> Reflection:

@@ -8,11 +8,12 @@ by search   best-of-n          twenty pictures; a reward model chooses
             parm               the same, but paths that look hopeless are given up half-way
             oracle             twenty pictures; the exact judge chooses: the upper bound
 in steps    process            plan, draft, reflection, refinement, all by the model itself
+            process-afresh     the same, but each draft is described by looking at it alone, with no plan in sight
             process-unmoved    the same, but every draft is called right: no reflection
             process-shuffled   every draft gets the criticism of another picture: the negative control
             process-exact      every draft gets the exact judge's criticism: the upper bound
 
-The first seven ask for a base model, the last four for one that was trained to paint in steps.
+The first seven ask for a base model, the last five for one that was trained to paint in steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from collections.abc import Callable, Sequence
 from mini_model.errors import KitError
 from mini_model.model.unified import UnifiedModel
 from mini_model.process.easel import Easel, Settings
-from mini_model.process.judges import Own, Shuffled, exact, unmoved
+from mini_model.process.judges import Afresh, Own, Shuffled, exact, unmoved
 from mini_model.process.outside import inspected, planned
 from mini_model.process.painter import Studio
 from mini_model.process.script import Said
@@ -77,6 +78,7 @@ STRATEGIES: dict[str, Callable[[Easel, Sequence[Story]], None]] = {
     "parm": parm,
     "oracle": oracle,
     "process": _process(),
+    "process-afresh": _process(Afresh),
     "process-unmoved": _process(lambda easel: unmoved),
     "process-shuffled": _process(lambda easel: Shuffled(Own(easel))),
     "process-exact": _process(lambda easel: exact),

@@ -91,11 +91,12 @@ class Assembler:
         images = {key: self._drawn(picture) for key, picture in _pictures(samples).items()}
         latents = self._encode({key: to_pixels(image) for key, image in images.items()})
         shaken = {key: z + dice.shakes[key] for key, z in latents.items()}
-        looked = {id(p.picture) for s in samples for p in s if isinstance(p, Look)}
+        looked = {id(p.picture): p.as_is for s in samples for p in s if isinstance(p, Look)}
         if self.fits:
             pixels = {key: to_pixels(resize(images[key], *self.fits.seen)) for key in images if key in looked}
         else:
-            pixels = self._decode({key: z for key, z in shaken.items() if key in looked}, images)
+            pixels = {key: to_pixels(images[key]) for key, as_is in looked.items() if as_is}
+            pixels |= self._decode({key: z for key, z in shaken.items() if key in looked.keys() - pixels}, images)
         sequences = []
         for sample, drawings in zip(samples, dice.drawings, strict=True):
             left = iter(drawings)

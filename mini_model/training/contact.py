@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mini_model.data.questions import CAPTION_QUESTION
 from mini_model.data.scenes import random_scene
 from mini_model.model.answers import answer
 from mini_model.model.attention import Cache
@@ -17,6 +16,7 @@ from mini_model.model.pictures import sheet, to_pixels
 from mini_model.model.sequence import Text
 from mini_model.model.unified import UnifiedModel
 from mini_model.model.words import ids_of
+from mini_model.process.script import DESCRIBE
 from mini_model.world.reading import read_scene
 from mini_model.world.render import render
 
@@ -46,5 +46,5 @@ def seeing_sheet(model: UnifiedModel, seed: int = 0, longest: int = 80) -> Image
     """Eight pictures above; below, each drawn again from the words in which the model described it."""
     rng = np.random.default_rng((seed, 7))
     shown = [to_pixels(render(random_scene(rng, count))) for count in (1, 1, 2, 2, 3, 3, 4, 5)]
-    said, *_ = answer(model, shown, [CAPTION_QUESTION] * len(shown), longest)
+    said, *_ = answer(model, shown, [DESCRIBE] * len(shown), longest)
     return sheet(shown, [to_pixels(render(read_scene(words))) for words in said])
