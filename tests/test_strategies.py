@@ -176,7 +176,7 @@ def test_the_measures_of_reflection_count_what_they_say():
     told = [looks(one) for one in told]
     found = {name: (score["score"], score["n"]) for name, score in measure(told).items()}
     assert found["precision"] == (0.5, 2) and found["recall"] == (1 / 3, 3)
-    assert found["mended"] == (1 / 3, 3) and found["broken"] == (1.0, 1)
+    assert found["mended"] == (1 / 3, 3) and found["broken"] == (1.0, 1) and found["mended at last"] == (0.5, 2)
     assert found["right by 0"] == (0.5, 4) and found["right by 1"] == (0.5, 4)
     low, high = measure(told)["precision"]["interval"]
     assert 0 <= low <= 0.5 <= high <= 1

@@ -12,7 +12,7 @@ from textwrap import fill
 
 from mini_model.evaluation import paper
 from mini_model.evaluation.experiments import CLAIMS, EXPERIMENTS
-from mini_model.evaluation.reflection import SHARES
+from mini_model.evaluation.reflection import AT_LAST, SHARES
 from mini_model.evaluation.remarks import REMARKS
 from mini_model.evaluation.results import FOLDER, Figure, read_results
 from mini_model.files import write_whole
@@ -97,12 +97,13 @@ def reflection_section(file: Path) -> str:
 
 def _critic(found: list[Figure]) -> str:
     figures = {figure.name: figure for figure in found}
+    measures = [*SHARES, AT_LAST]
     rows = [
-        [how.removeprefix("reflection "), *(_counted(figures.get(f"{how}: {measure}")) for measure in SHARES)]
+        [how.removeprefix("reflection "), *(_counted(figures.get(f"{how}: {measure}")) for measure in measures)]
         for how in dict.fromkeys(name.partition(": ")[0] for name in figures)
     ]
     about = next(iter(figures.values()))
-    told = [_table(["drafts", *SHARES], rows), f"`{about.command}`, on {about.device}.", _prose(REMARKS["reflection"])]
+    told = [_table(["drafts", *measures], rows), f"`{about.command}`, on {about.device}.", _prose(REMARKS["reflection"])]
     return "\n\n".join(told)
 
 

@@ -2,11 +2,12 @@
 
 Every draft is held against its plan by the exact judge, which is the truth here. Then:
 
-precision    of the drafts that the model calls wrong, how many are
-recall       of the drafts that are wrong, how many the model calls wrong
-mended       of the wrong drafts, how many are right after the refinement that follows
-broken       of the right drafts that were refined all the same, how many are wrong afterwards
-right by     of all plans, how many pictures are right after the draft, after one refinement, after two, ...
+precision       of the drafts that the model calls wrong, how many are
+recall          of the drafts that are wrong, how many the model calls wrong
+mended          of the wrong drafts, how many are right after the refinement that follows
+mended at last  the same after all refinements that follow
+broken          of the right drafts that were refined all the same, how many are wrong afterwards
+right by        of all plans, how many pictures are right after the draft, after one refinement, after two, ...
 
     python -m mini_model.evaluation.reflection [MODEL]
 
@@ -47,6 +48,7 @@ AWAY = 7_927  # keeps these random numbers apart from those of training
 EYES = {"": None, ", looked at afresh": Afresh}  # how a draft is looked at -> who says what is in it
 MADE_UP = {"of sharp slips": 0.0, "of smears": 1.0}  # how many of a program's wrong drafts are smeared
 SHARES = ("precision", "recall", "mended", "broken")
+AT_LAST = "mended at last"
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def measure(found: Sequence[list[list[Look]]]) -> dict[str, dict]:
     """Every measure above with its 95 % interval; paintings are drawn anew for the interval, not single pictures."""
     scores = {name: _share(name, found) for name in SHARES}
     deepest = max((len(plan) for painting in found for plan in painting), default=0)
+    ends = [[plan[-1].right for plan in painting if not plan[0].right] for painting in found]
+    scores[AT_LAST] = score_within(ends)
     scores |= {f"right by {count}": _right_by(count, found) for count in range(deepest)}
     return {name: score.record() for name, score in scores.items() if score}
 
