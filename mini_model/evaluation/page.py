@@ -103,8 +103,8 @@ def _critic(found: list[Figure]) -> str:
         for how in dict.fromkeys(name.partition(": ")[0] for name in figures)
     ]
     about = next(iter(figures.values()))
-    told = [_table(["drafts", *measures], rows), f"`{about.command}`, on {about.device}.", _prose(REMARKS["reflection"])]
-    return "\n\n".join(told)
+    table = _table(["drafts", *measures], rows)
+    return "\n\n".join([table, f"`{about.command}`, on {about.device}.", _prose(REMARKS["reflection"])])
 
 
 def _counted(figure: Figure | None) -> str:
