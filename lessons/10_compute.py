@@ -57,7 +57,7 @@ base, mini = (UnifiedModel.from_pretrained(f"data_samples/weights/{name}") for n
 # * `reasoned`: first a text about the prompt, then one picture;
 # * `planner`: a program plans the strokes, the model draws them; `inspector`: a program looks at the picture
 #   and says what to change;
-# * `oracle`: twenty pictures at once; the exact judge (lesson 1) takes a right one, if any.
+# * `oracle`: twenty pictures at once; the exact judge (lesson 1) takes a right one.
 #
 # Five use the process weights:
 #

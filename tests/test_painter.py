@@ -14,6 +14,7 @@ from mini_model.errors import KitError
 from mini_model.evaluation.speed_painting import Script, paint_forgetting, paint_remembering
 from mini_model.evaluation.speed_training import build
 from mini_model.model import UnifiedModel
+from mini_model.model.flow import Guidance
 from mini_model.process import Painter, Settings, paint_many
 from mini_model.process.script import DONE, read, turns
 from mini_model.trajectory import Plan, Reflection, Step, Trajectory
@@ -24,6 +25,7 @@ from mini_model.world.scene import Scene, Thing
 MINI = Path(__file__).resolve().parent.parent / "data_samples/weights/mini"
 PROMPT = "a photo of a red star left of a blue house"
 QUICK = Settings(steps=4)
+LEANING = Guidance(text=1.5, image=2.0, interval=(0.0, 1.0))
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +118,20 @@ def test_an_edited_criticism_is_obeyed(model):
         assert told.steps[0].reflection == wrong and told.steps[0].refinement is not None
         right += judge(blue, np.asarray(told.steps[0].refinement)).correct
     assert right >= 2
+
+
+def test_guidance_may_lean_on_the_pictures_before(model, tmp_path):
+    plain, settings = replace(QUICK, max_rounds=2), replace(QUICK, max_rounds=2, process=LEANING)
+    without, leaning = (Painter(model, seed=0, settings=one).trajectory(PROMPT) for one in (plain, settings))
+    assert apart(without.steps[0].draft, leaning.steps[0].draft) == 0, "before the first there is none to lean on"
+    assert spoken(without)[:2] == spoken(leaning)[:2] and apart(without.final, leaning.final) > 0
+    more = [told.cost.forwards - told.cost.text_tokens for told in (leaning, without)]
+    assert more[0] - more[1] == QUICK.steps + 1, "one branch more at each step, and its words are read"
+    beginning = leaning.model_copy(update={"steps": leaning.steps[:1], "final": leaning.steps[0].draft, "closing": ""})
+    beginning.save(tmp_path)
+    resumed = Painter(model, seed=0, settings=settings).trajectory(PROMPT, start=Trajectory.load(tmp_path))
+    company = paint_many(model, ["a photo of two cups", PROMPT], [4, 0], settings=settings)[1]
+    assert apart(resumed.final, leaning.final) <= 2 and apart(company.final, leaning.final) <= 2
 
 
 def test_the_bound_on_pictures_is_kept_and_recorded(model):

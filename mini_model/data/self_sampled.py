@@ -44,15 +44,13 @@ PLAIN = Mix(facts=0.0, slips=0.0, detours=0.0)
 class Rendered(Studio):
     """A studio in which the world's renderer draws what the model plans, so that only plans can be wrong."""
 
-    def _draw(
-        self, cache: Cache, without: Cache, stories: list[Story], said: list[Said], rows: list[int]
-    ) -> Iterator[Event]:
+    def _draw(self, contexts: list[Cache], stories: list[Story], said: list[Said], rows: list[int]) -> Iterator[Event]:
         """The pictures that the plans describe; where the words hold no plan, the last picture once more."""
         pictures = [
             picture_of(read_scene(words.plan.description)) if words.plan else story.last or self.blank
             for words, story in zip(said, stories, strict=True)
         ]
-        return self._show(cache, stories, said, rows, pictures, [[] for _ in stories])
+        return self._show(contexts[0], stories, said, rows, pictures, [[] for _ in stories])
 
 
 def alignment(model: UnifiedModel, seed: int) -> Iterator[tuple[bool, Trajectory]]:

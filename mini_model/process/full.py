@@ -22,8 +22,9 @@ from mini_model.model.quantize import kept_packing
 from mini_model.model.unified import UnifiedModel
 from mini_model.process.easel import Settings
 
-GUIDED = Guidance(text=4.0, interval=(0.4, 1.0))
-DIALS = Settings(steps=49, shift=3.0, direct=GUIDED, process=GUIDED, words=512)  # upstream's 50 times are 49 steps
+AT_ONCE = Guidance(text=4.0, interval=(0.4, 1.0))
+EDITING = Guidance(text=4.0, image=2.0, interval=(0.0, 1.0), renorm="text_channel")  # each step changes a picture
+DIALS = Settings(steps=49, shift=3.0, direct=AT_ONCE, process=EDITING, words=512)  # upstream's 50 times are 49 steps
 TILED_UNDER = 24.0  # GB of a card on which pictures are decoded in tiles
 
 

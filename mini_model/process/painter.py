@@ -18,7 +18,7 @@ from mini_model.model.unified import UnifiedModel
 from mini_model.model.words import ids_of
 from mini_model.process.easel import Easel, Settings
 from mini_model.process.judges import Judge
-from mini_model.process.script import Said, drawn, read, turns, words_of
+from mini_model.process.script import PREFIX, Said, drawn, read, turns, words_of
 from mini_model.process.story import Story, finish
 from mini_model.trajectory import Plan, Trajectory
 
@@ -71,7 +71,8 @@ class Studio(Easel):
             for story, row, words in zip(live, rows, said, strict=True):
                 if words.plan:
                     yield Event("plan", story.trajectory(self.blank, len(rows)), row, plan=words.plan)
-            yield from self._draw(cache, without, live, said, rows)
+            guides = [without, *self._words_alone(live, [texts[i] for i in keep])]
+            yield from self._draw([cache, *guides], live, said, rows)
             begun = [words_of(reflection) for reflection in self.judge(live)] if self.judge else [""] * len(live)
 
     def _opening(self, story: Story, start: Trajectory | None) -> tuple[Sample, str]:
@@ -89,12 +90,20 @@ class Studio(Easel):
         texts, then = self.write(cache, stories, ids)
         return texts, [end == self.marks.picture_start or one for end, one in zip(then, whole, strict=True)]
 
-    def _draw(
-        self, cache: Cache, without: Cache, stories: list[Story], said: list[Said], rows: list[int]
-    ) -> Iterator[Event]:
+    def _words_alone(self, stories: list[Story], texts: list[str]) -> list[Cache]:
+        """A memory of all that was said and of no picture, where guidance is to lean on the pictures before."""
+        if self.settings.process.image <= 1 or not any(story.pictures for story in stories):
+            return []
+        told = [[PREFIX + story.prompt, *(text for text, _ in story.drawn())] for story in stories]
+        cache = self.memory(len(stories))
+        samples = [[self.text(one) for one in (*said, text)] for said, text in zip(told, texts, strict=True)]
+        self.feed(cache, samples, stories)
+        return [cache]
+
+    def _draw(self, contexts: list[Cache], stories: list[Story], said: list[Said], rows: list[int]) -> Iterator[Event]:
         """Draw one picture in every row, look at it, and remember it."""
-        pictures, frames = self.pictures([cache, without], stories, self.settings.process)
-        yield from self._show(cache, stories, said, rows, pictures, frames)
+        pictures, frames = self.pictures(contexts, stories, self.settings.process)
+        yield from self._show(contexts[0], stories, said, rows, pictures, frames)
 
     def _show(
         self, cache: Cache, stories: list[Story], said: list[Said], rows: list[int],
