@@ -14,6 +14,7 @@ imagine prompt -> a scene that fulfils it, in words [Words] [Words with loss] ..
 compare prompt, description -> what is lacking first [Words] [Words, the rest of it with loss] ...
 choose  prompt, description -> what is lacking, and the next plan; in stage process alone (the same)
 verdict prompt, plan, description -> right or wrong, and what comes next; in stage process alone (the same)
+spot    plan, description of a few things -> right or wrong; in stage process alone (the same)
 squint  picture with a smear -> its description, or what is at a place; in stage process alone, as `ask`
 know    a few facts in text alone, many asked for   [Words] [Words with loss] ...
 """
@@ -22,7 +23,7 @@ from functools import partial
 
 import numpy as np
 
-from mini_model.data.compare import comparison, next_stroke, verdict
+from mini_model.data.compare import comparison, next_stroke, spot, verdict
 from mini_model.data.edits import first_stroke, random_edit
 from mini_model.data.parts import Draw, Have, Look, Part, Words
 from mini_model.data.questions import (
@@ -81,6 +82,7 @@ REQUESTS = {
 }
 FORGET_WORDS = 0.1  # how often the words are left out, for guidance (upstream's rate)
 IMAGINED, COMPARED, FACTS_TOLD = 3, 3, 4  # in one sample
+SPOTTED = 4  # most things in what is compared
 DESCRIBED = 0.6  # of the smeared pictures are described as a whole
 FACTS_ASKED = 0.6  # of the facts answer a question
 FEW = 0.3  # of the pictures that are asked about show several things of one name
@@ -199,6 +201,14 @@ def _verdict(rng: np.random.Generator) -> list[Part]:
     return parts
 
 
+def _spot(rng: np.random.Generator, most: int = SPOTTED) -> list[Part]:
+    """Short plans and what is seen, alike or all but alike, in words alone; not for the base."""
+    parts: list[Part] = []
+    for plan, seen, said, draws in (spot(rng, most) for _ in range(COMPARED if most > 1 else 2 * COMPARED)):
+        parts += [Words(plan), Words(seen + said, loss=True, draws=draws, given=seen)]
+    return parts
+
+
 def _squint(rng: np.random.Generator) -> list[Part]:
     """A picture in which something is there and cannot be told, and the same questions as ever; not for the base."""
     scene = _shown(rng, fewest=1)
@@ -242,6 +252,8 @@ LESSONS = {
     "compare": _compare,
     "choose": _choose,
     "verdict": _verdict,
+    "spot one": partial(_spot, most=1),
+    "spot": _spot,
     "squint": _squint,
     "know": _know,
 }

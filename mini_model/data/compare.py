@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from mini_model.data.requests import in_words
-from mini_model.data.scenes import HUES, MOST, NAMES, pick, shuffled, things_beside
-from mini_model.data.slips import slipped
+from mini_model.data.scenes import HUES, MOST, NAMES, pick, random_places, random_thing, shuffled, things_beside
+from mini_model.data.slips import slipped, unlike
 from mini_model.process.script import DONE, LACKS, PREFIX, RIGHT, WRONG, approval, complaint, plan_text, words_of
 from mini_model.trajectory import Plan
 from mini_model.world.faults import astray, lacking
@@ -79,6 +79,35 @@ def verdict(rng: np.random.Generator) -> tuple[str, str, str, str, bool]:
         seen = said.split(RIGHT)[0]
     plan = plan_text(Plan(instruction=instruction_add(new), description=caption(planned)))
     return PREFIX + in_words(rng, request, LOOSE), plan, seen, said.removeprefix(seen), draws
+
+
+def spot(rng: np.random.Generator, most: int) -> tuple[str, str, str, bool]:
+    """A plan of at most so many things, what is seen, what is said of it, and whether that leads to drawing.
+
+    In half of the cases one thing differs in one point.
+    """
+    count = int(rng.integers(1, most + 1))
+    planned = Scene(tuple(random_thing(rng, place) for place in random_places(rng, count)))
+    thing = pick(rng, list(planned.things))
+    plan = plan_text(Plan(instruction=instruction_add(thing), description=caption(planned)))
+    if rng.random() < 0.5:
+        wrong = planned.swap(thing, _other(rng, planned, thing))
+        said = words_of(complaint(caption(wrong), astray(planned, wrong)[0].mend))
+        seen = said.split(WRONG)[0]
+        return plan, seen, said.removeprefix(seen), True
+    said = f"{approval(caption(planned), 'nothing').text} {DONE}"
+    seen = said.split(RIGHT)[0]
+    return plan, seen, said.removeprefix(seen), False
+
+
+def _other(rng: np.random.Generator, scene: Scene, thing: Thing) -> Thing:
+    """The same thing but for its colour, name, size or place."""
+    kind = pick(rng, ["color", "name", "size", "place"])
+    if kind == "place":
+        return replace(thing, place=pick(rng, scene.free_places()))
+    return (
+        replace(thing, size="small" if thing.size == "big" else "big") if kind == "size" else unlike(rng, thing, kind)
+    )
 
 
 def _untold(rng: np.random.Generator, scene: Scene) -> Scene:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mini_model.data.base import base_sample
+from mini_model.data.base import base_sample, shares_at
 from mini_model.data.parts import Look, Part, Words
 from mini_model.data.scenes import by_share, pick, shuffled
 from mini_model.data.subsets import PAPER
@@ -28,15 +28,19 @@ REHEARSED = {
     "see": 0.12,
     "squint": 0.08,
     "read": 0.02,
-    "imagine": 0.05,
-    "compare": 0.04,
-    "choose": 0.15,
-    "verdict": 0.18,
-    "know": 0.14,
+    "imagine": 0.04,
+    "compare": 0.03,
+    "choose": 0.13,
+    "verdict": 0.16,
+    "spot": 0.1,
+    "know": 0.12,
 }
+CRITICISM = ("squint", "verdict", "spot")  # no part of a stage in which no draft is ever wrong
 # stage reflect: in place of plans in words, the model's own pictures are described with no plan beside them
 REFLECTED = {"paint": 0.42, "look": 0.2, "rehearse": 0.38}
 LOOKED_AT = 2  # paintings in one sample of those
+# to compare is learnt first, one thing with one thing, then lists: within minutes alone, and in no mixture
+COMPARED_FIRST = ((0.0, {"spot one": 1.0}), (0.2, {"spot": 0.55, "verdict": 0.45}), (0.5, REFLECTED))
 MIXTURE = {name: facts["samples"] for name, facts in PAPER.items()}  # the paper's subsets and their sizes
 USUAL = Mix()
 
@@ -47,14 +51,20 @@ def process_sample(rng: np.random.Generator, mix: Mix = USUAL) -> list[Part]:
     return painting(rng, mix) if lesson == "paint" else _beside(rng, lesson, mix)
 
 
-def reflect_sample(rng: np.random.Generator, sets: Mapping[str, Sequence[Trajectory]], mix: Mix = USUAL) -> list[Part]:
-    """As in stage process, but with the paper's subsets, in its proportion.
+def reflect_sample(
+    rng: np.random.Generator, sets: Mapping[str, Sequence[Trajectory]], mix: Mix = USUAL, done: float = 1.0
+) -> list[Part]:
+    """As in stage process, but with the paper's subsets, in its proportion, once plans and pictures can be compared.
 
     Multi-turn paintings are made up here by `mix`, with slips where it has them: to notice them stays a lesson. The
     other subsets come from `sets`. One that is not there leaves its share to those that are. Where no pictures of the
-    model's own are there to look at, a program's smears take their place.
+    model's own are there to look at, a program's smears take their place. `done` is how much of the stage is over.
     """
-    lesson = by_share(rng, REFLECTED)
+    if not sets and not mix.slips:
+        return process_sample(rng, mix)
+    lesson = by_share(rng, shares_at(done, COMPARED_FIRST))
+    if lesson not in REFLECTED:
+        return base_sample(rng, lesson)
     if lesson == "look" and "alignment" in sets:
         return [part for _ in range(LOOKED_AT) for part in looked_at(rng, pick(rng, sets["alignment"]))]
     if lesson != "paint":
@@ -78,7 +88,8 @@ def _beside(rng: np.random.Generator, lesson: str, mix: Mix) -> list[Part]:
     """What is learnt beside painting: plans in words alone, or a lesson of the base."""
     if lesson == "tell":
         return painting(rng, replace(mix, slips=0.0), told_of)
-    return base_sample(rng, shares=REHEARSED)
+    kept = {name: share for name, share in REHEARSED.items() if mix.slips or name not in CRITICISM}
+    return base_sample(rng, shares=kept)
 
 
 def painting(rng: np.random.Generator, mix: Mix = USUAL, form: Callable = parts_of) -> list[Part]:

@@ -221,9 +221,11 @@ def _reflect(model: Path, data: Path | None, profile: Profile, seed: int, mix: M
     told = ", ".join(f"{len(told):,} of {name}" for name, told in sets.items())
     print(f"learning from {told or 'made-up paintings alone'}")
     unified = UnifiedModel.from_pretrained(model)
-    return UnifiedStage(
-        unified.train(), profile, Always(partial(reflect_sample, sets=sets, mix=mix or USUAL)), contact_sheet, seed
-    )
+
+    def sampler(rng: np.random.Generator, done: float) -> list[Part]:
+        return reflect_sample(rng, sets, mix or USUAL, done)
+
+    return UnifiedStage(unified.train(), profile, sampler, contact_sheet, seed)
 
 
 def _reward(model: Path, data: Path | None, profile: Profile, seed: int, mix: Mix | None) -> RewardStage:
