@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mini_model.data.base import SHARES, WORDS_FIRST, base_sample, shares_at, statement
-from mini_model.data.compare import comparison, next_stroke, verdict
+from mini_model.data.compare import comparison, next_stroke, spot, verdict
 from mini_model.data.parts import Draw, Have, Look, Words
-from mini_model.data.process import looked_at, reflect_sample
+from mini_model.data.process import looked_at, process_sample, reflect_sample
 from mini_model.data.questions import COUNT_QUESTION, EACH_QUESTION, PLACE_QUESTION, examine
 from mini_model.data.requests import loosely_joined
 from mini_model.data.scenes import MOST, random_scene, scene_of_few
@@ -226,6 +226,32 @@ def test_a_draft_told_of_is_right_or_wrong_as_its_plan_and_what_is_seen_say():
         assert bool(reflection.refine) == (reflection.verdict == "wrong") and draws != (DONE in said)
         wrong += reflection.verdict == "wrong"
     assert 60 < wrong < 120  # six tenths of them
+
+
+@pytest.mark.parametrize("most", [1, 4])
+def test_what_is_compared_differs_in_one_point_or_in_none(most):
+    rng, kinds = np.random.default_rng(19), Counter()
+    for _ in range(200):
+        planned, seen, said, draws = spot(rng, most)
+        plan, reflection = read(planned).plan, read(seen + said).reflection
+        wished, there = (set(re.split(", | and ", text)) for text in (plan.description, seen_in(reflection)))
+        kinds[(reflection.refine or "right").split()[0]] += 1
+        assert len(wished - there) == len(there - wished) == (reflection.verdict == "wrong") == draws
+        assert len(wished) <= most and (DONE in said) == (reflection.verdict == "correct")
+    assert kinds["right"] > 60 and set(kinds) == {"right", "make", "replace", "move"}
+
+
+def test_comparing_comes_first_where_drafts_are_criticised_and_nowhere_else():
+    rng, sets = np.random.default_rng(20), {"alignment": [random_trajectory(np.random.default_rng(0), Mix())]}
+
+    def words_alone(done: float, mix: Mix, sets: dict) -> bool:
+        samples = [reflect_sample(rng, sets, mix, done) for _ in range(40)]
+        return all(isinstance(part, Words) for sample in samples for part in sample)
+
+    assert words_alone(0.0, Mix(), sets) and words_alone(0.3, Mix(slips=0.0), sets)
+    assert not words_alone(0.6, Mix(), sets) and not words_alone(0.0, Mix(slips=0.0), {})
+    told = [process_sample(rng, Mix(slips=0.0)) for _ in range(300)]
+    assert not any(WRONG in part.text for sample in told for part in sample if isinstance(part, Words))
 
 
 def test_a_smeared_picture_is_described_by_what_the_judge_can_tell():
