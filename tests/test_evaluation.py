@@ -139,6 +139,16 @@ def test_results_are_read_back_and_broken_ones_refused(tmp_path):
         read_results(path)
 
 
+def test_the_shipped_weights_are_scored_in_one_call(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "DONE", tmp_path / "answers")
+    monkeypatch.setattr(shipped, "RUNS", [shipped.RUNS[0], shipped.RUNS[6]])
+    told = shipped.measure(tmp_path / "mini.json", seeds=1, limit=4)
+    assert [one.value for one in told] == [one.value for one in read_results(tmp_path / "mini.json")]
+    assert {one.name.partition(": ")[0] for one in told} == {"base direct", "base"}
+    asked = shipped.measure(tmp_path / "mini.json", seeds=1, limit=4)
+    assert [one.value for one in asked] == [one.value for one in told], "what was asked before is not painted again"
+
+
 def test_the_readme_quotes_the_results_of_the_shipped_weights():
     figures = read_results(shipped.FILE)
     assert shipped.table(figures) in (HOME / "README.md").read_text()

@@ -54,12 +54,14 @@ def test_who_does_not_look_finds_everything_right():
     assert said == Reflection(verdict="correct", text=f"i see {RED}. this is right.")
 
 
-def test_the_model_describes_a_draft_without_its_plan_in_sight():
+def test_the_model_describes_a_draft_without_its_plan_and_a_program_compares():
     easel = Easel(UnifiedModel.from_pretrained(MINI), Settings(temperature=0.0))
-    planned_otherwise = [story(BLUE, RED), story(BLUE, BLUE)]
-    said = Afresh(easel)(planned_otherwise)
-    assert [one.text for one in said] == [f"i see {BLUE}."] * 2 and all(one.verdict == "none" for one in said)
-    assert all(tale.cost.forwards > 5 and tale.cost.text_tokens > 5 for tale in planned_otherwise)
+    tales = [story(BLUE, RED), story(BLUE, BLUE), story("a blue cup at the top left", BLUE)]
+    wrong, right, astray = Afresh(easel)(tales)
+    assert wrong.text == f"i see {BLUE}. this is wrong." and wrong.refine == "make the blue cup at the center red"
+    assert right == Reflection(verdict="correct", text=f"i see {BLUE}. this is right.")
+    assert astray.refine == "move the blue cup at the top left to the center"
+    assert all(tale.cost.forwards > 5 and tale.cost.text_tokens > 5 for tale in tales)
 
 
 def test_the_model_as_a_judge_says_what_it_says_while_painting():

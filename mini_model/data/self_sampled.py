@@ -47,7 +47,7 @@ class Rendered(Studio):
     def _draw(self, contexts: list[Cache], stories: list[Story], said: list[Said], rows: list[int]) -> Iterator[Event]:
         """The pictures that the plans describe; where the words hold no plan, the last picture once more."""
         pictures = [
-            picture_of(read_scene(words.plan.description)) if words.plan else story.last or self.blank
+            picture_of(read_scene(words.plan.description).told()) if words.plan else story.last or self.blank
             for words, story in zip(said, stories, strict=True)
         ]
         return self._show(contexts[0], stories, said, rows, pictures, [[] for _ in stories])

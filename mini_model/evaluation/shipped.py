@@ -66,7 +66,9 @@ def answer_of(run: Run, seeds: int, limit: int | None = None) -> tuple[dict, flo
     """The answer of one evaluation and its seconds, from disk when these very weights were asked before."""
     key = f"{run.bench}-{run.split}-{run.strategy}-{fingerprint(run.model)}-{seeds}-{limit}"
     path = DONE / f"{key}.json"
-    return once(path, lambda: evaluate(run.bench, run.split, run.model, run.strategy, limit, seeds, path))
+    return once(
+        path, lambda: evaluate(run.bench, run.split, run.model, run.strategy, limit=limit, seeds=seeds, out=path)
+    )
 
 
 def table(figures: list[Figure]) -> str:

@@ -5,7 +5,7 @@ whether the picture is as planned, and if not, the instruction that mends it. Th
 
 exact       the world's judge: it reads the pixels, and cannot be wrong about a sharp picture (GPT's part in the paper)
 Own         the model itself, that paints
-Afresh      the model itself again, but to say what is there it looks at the picture alone, with no plan in sight
+Afresh      the model's eyes and a program's comparison: it describes the picture alone, with no plan in sight
 Shuffled    what another judge says of another story's picture: a criticism of the right form and of no use
 unmoved     finds everything right, without looking
 
@@ -69,21 +69,28 @@ class Own:
 
 
 class Afresh:
-    """The model describes each picture as if it had never seen the plan, then judges by that in its own story.
+    """The model describes each picture as if it had never seen the plan, and a program compares the two.
 
-    With the plan before it, the likeliest words for a picture gone slightly astray are those of the plan.
+    It tells which half of a critic fails: with the judge's eyes in place of the model's this is `exact`, with the
+    model's comparison in place of the program's it is `Own`.
     """
 
     def __init__(self, easel: Easel) -> None:
         self.easel = easel
 
     def __call__(self, stories: Sequence[Story]) -> list[Reflection]:
-        """How a reflection begins: what is seen. The verdict that follows is left to the painter."""
+        """The description is counted as work; to compare two lists of words is not."""
         easel, cache = self.easel, self.easel.memory(len(stories))
-        seen = [seen for _, seen in easel.segments([story.last for story in stories])]
-        easel.feed(cache, [[one, easel.text(DESCRIBE)] for one in seen], stories)
+        looked = [seen for _, seen in easel.segments([story.last for story in stories])]
+        easel.feed(cache, [[seen, easel.text(DESCRIBE)] for seen in looked], stories)
         texts, _ = easel.write(cache, stories)
-        return [Reflection(verdict="none", text=f"i see {text}.") for text in texts]
+        return [_held_against(story.plan, text) for story, text in zip(stories, texts, strict=True)]
+
+
+def _held_against(plan: Plan, description: str) -> Reflection:
+    """What is wrong with a picture of which this is told, in the words that told it."""
+    faults = astray(read_scene(plan.description), read_scene(description))
+    return complaint(description, faults[0].mend) if faults else seen_right(description)
 
 
 class Shuffled:

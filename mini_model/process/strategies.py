@@ -8,7 +8,8 @@ by search   best-of-n          twenty pictures; a reward model chooses
             parm               the same, but paths that look hopeless are given up half-way
             oracle             twenty pictures; the exact judge chooses: the upper bound
 in steps    process            plan, draft, reflection, refinement, all by the model itself
-            process-afresh     the same, but each draft is described by looking at it alone, with no plan in sight
+            process-afresh     the same, but the model describes each draft with no plan in sight, and a program
+                               compares
             process-unmoved    the same, but every draft is called right: no reflection
             process-shuffled   every draft gets the criticism of another picture: the negative control
             process-exact      every draft gets the exact judge's criticism: the upper bound

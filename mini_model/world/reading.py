@@ -6,12 +6,12 @@ from mini_model.errors import KitError
 from mini_model.world.facts import FACTS
 from mini_model.world.prompts import OPENINGS, Group, Request
 from mini_model.world.scene import Scene, Thing
-from mini_model.world.things import BACKGROUNDS, COLORS, NUMBERS, PLACES, RELATIONS, SIZES, THINGS
+from mini_model.world.things import BACKGROUNDS, COLORS, NUMBERS, PLACES, RELATIONS, SIZES, THINGS, UNCLEAR
 
 # longer places first: "center" is the end of "top center"
 _PLACES = "|".join(sorted(PLACES, key=len, reverse=True))
 _THING = re.compile(
-    rf"\ban? (?:(small) )?({'|'.join(COLORS)}) ({'|'.join(THINGS)}) at the ({_PLACES})\b",
+    rf"\ban? (?:(small) )?({'|'.join(COLORS)}) ({'|'.join((*THINGS, UNCLEAR))}) at the ({_PLACES})\b",
 )
 _OPENING = re.compile("|".join(opening.format("") for opening in OPENINGS))
 _ON = re.compile(rf" on the ({'|'.join(BACKGROUNDS)})$")
