@@ -4,7 +4,7 @@
 # Painting in steps draws several pictures and writes besides. Would the same work, spent otherwise, do as
 # well? You count it, ask whether a gain is luck, and give the baseline an equal budget.
 #
-# **You will be able to show** the cost of ten ways to paint in three counts, the interval of each gain,
+# **You will be able to show** the cost of nine ways to paint in three counts, the interval of each gain,
 # and what an equal budget buys.
 #
 # **Before this:** lessons 1 and 9. **Your time:** about 60 minutes. **Machine time:** {minutes}, {memory}
@@ -51,29 +51,28 @@ base, mini = (UnifiedModel.from_pretrained(f"data_samples/weights/{name}") for n
 # %% [markdown]
 # ## 10.1 A picture first
 #
-# Ten *strategies* paint the same prompts. Five use base weights, never taught to paint in steps:
+# Nine *strategies* paint the same prompts. Five use base weights, never taught to paint in steps:
 #
 # * `direct`: the prompt, at once;
 # * `reasoned`: first a text about the prompt, then one picture;
 # * `planner`: a program plans the strokes, the model draws them; `inspector`: a program looks at the picture
 #   and says what to change;
-# * `oracle`: twenty pictures at once; the exact judge (lesson 1) takes a right one.
+# * `oracle`: twenty pictures at once; the exact judge (lesson 1) takes a right one, if any.
 #
-# Five use the process weights:
+# Four use the process weights:
 #
 # * `process`: plan, draft, reflection, refinement, all by the model;
-# * `process-afresh`: it describes each draft with no plan in sight;
 # * `process-unmoved`: every draft is called right; `process-shuffled`: each gets the criticism of another
 #   picture; `process-exact`: the exact judge's.
 #
-# Planner, inspector and judge are programs that read without a mistake; the paper's GPT, which plays the first
-# two, makes some. So rows with a program in them may beat everything here, and prove little.
+# Planner, inspector and judge are programs that read without a mistake. GPT, which plays the first two in
+# the paper, does make mistakes. So rows with a program in them may beat everything here, and prove little.
 #
-# **Predict** the best and the worst of the ten.
+# **Predict** the best and the worst of the nine.
 
 # %%
 AT_ONCE = "direct", "reasoned", "planner", "inspector", "oracle"
-IN_STEPS = "process", "process-afresh", "process-unmoved", "process-shuffled", "process-exact"
+IN_STEPS = "process", "process-unmoved", "process-shuffled", "process-exact"
 COUNT, SEEDS, TRIES = (18, 2, 20) if PROFILE == "cpu" else (3, 1, 6)  # prompts; pictures; the oracle's
 SETTINGS = Settings() if PROFILE == "cpu" else Settings(steps=4, max_rounds=2)
 bench = prompts()
@@ -109,13 +108,13 @@ SHOWN = "direct", "oracle", "inspector", "process", "process-shuffled"
 compare({name: [stories[name][place][0] for place in (best, worst)] for name in SHOWN})
 
 # %% [markdown] tags=["instructor"]
-# **For the instructor.** On the board: one axis, score; a second, cost. Let the class place the ten names
+# **For the instructor.** On the board: one axis, score; a second, cost. Let the class place the nine names
 # by guess, then ask in which unit the cost axis is. Leave it there: the figure of 10.5 is this drawing.
 
 # %% [markdown]
 # Choose a prompt, then move *Step* with the arrow keys. (Without a running notebook the stories stand below
-# each other.) On one prompt `process` gains most on `direct`, on the other least: two ends, which prove
-# nothing.
+# each other.) On one prompt `process` gains most on `direct`, on the other least: picked to show both ends,
+# they prove nothing.
 #
 # ## 10.2 Exercise: an honest cost (15 min, ●●○)
 #
@@ -337,7 +336,7 @@ gain_interval = check("gain_interval", gain_interval, library_interval, cases, m
 # %% [markdown]
 # ## 10.4 Baseline and negative control
 #
-# The **baseline** is `direct`: the first lines give every other strategy's gain on it. The last four set
+# The **baseline** is `direct`: the first lines give every other strategy's gain on it. The last three set
 # criticism against none (`process-unmoved`). Among them is the **negative control**: if the criticism of
 # *another* picture helps, it is not the criticism that helps.
 #
@@ -369,8 +368,7 @@ def gain(ours, theirs):
 # %%
 DRAWN = np.random.default_rng(0).integers(0, COUNT, (10_000, COUNT))
 gains = {name: gain(right[name], right["direct"]) for name in right if name != "direct"}
-criticism = {"own": "process", "own, afresh": "process-afresh"}
-criticism |= {"another picture's": "process-shuffled", "the judge's": "process-exact"}
+criticism = {"own": "process", "another picture's": "process-shuffled", "the judge's": "process-exact"}
 for who, name in criticism.items():
     gains[f"{who} criticism"] = gain(right[name], right["process-unmoved"])
 

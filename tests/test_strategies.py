@@ -195,6 +195,7 @@ def test_the_model_is_shown_a_programs_drafts_of_which_half_are_wrong():
     for eyes in EYES.values():
         found = shown(model, 6, smears=0.0, eyes=eyes)
         assert len(found) == 6 and {one.right for ((one, *_),) in found} == {True, False}
+    assert all(one.right != one.called_wrong for ((one, *_),) in shown(model, 6, smears=0.0, eyes=lambda _: exact))
 
 
 def test_the_judge_of_strategies_is_as_strict_as_the_measures():

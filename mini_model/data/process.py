@@ -25,19 +25,19 @@ SHARES = {"paint": 0.42, "tell": 0.1, "rehearse": 0.48}
 REHEARSED = {
     "draw": 0.12,
     "edit": 0.10,
-    "see": 0.12,
-    "squint": 0.08,
+    "see": 0.10,
+    "squint": 0.06,
     "read": 0.02,
-    "imagine": 0.04,
+    "imagine": 0.05,
     "compare": 0.03,
-    "choose": 0.13,
-    "verdict": 0.16,
-    "spot": 0.1,
-    "know": 0.12,
+    "choose": 0.24,
+    "verdict": 0.08,
+    "spot": 0.05,
+    "know": 0.15,
 }
 CRITICISM = ("squint", "verdict", "spot")  # no part of a stage in which no draft is ever wrong
-# stage reflect: in place of plans in words, the model's own pictures are described with no plan beside them
-REFLECTED = {"paint": 0.42, "look": 0.2, "rehearse": 0.38}
+# stage reflect: the model's own pictures are described as well, with no plan beside them
+REFLECTED = {"paint": 0.42, "look": 0.1, "tell": 0.08, "rehearse": 0.4}
 LOOKED_AT = 2  # paintings in one sample of those
 # to compare is learnt first, one thing with one thing, then lists: within minutes alone, and in no mixture
 COMPARED_FIRST = ((0.0, {"spot one": 1.0}), (0.2, {"spot": 0.55, "verdict": 0.45}), (0.5, REFLECTED))

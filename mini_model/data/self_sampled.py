@@ -37,7 +37,6 @@ AT_ONCE = 48  # paintings side by side
 HEAT = 1.0  # temperature of the plans: at the usual 0.3 a model seldom contradicts its prompt
 # Euler steps of a picture -> share; fewer steps go astray more often
 EULER = {"12": 0.4, "8": 0.3, "4": 0.3}
-SMALL = 0.5  # of what is wished for is to be small, where pictures are sampled: what goes astray is nearly always small
 PLAIN = Mix(facts=0.0, slips=0.0, detours=0.0)
 
 
@@ -60,7 +59,7 @@ def alignment(model: UnifiedModel, seed: int) -> Iterator[tuple[bool, Trajectory
     """
     for batch in count():
         rng = np.random.default_rng((seed, SAMPLER, 0, batch))
-        whole = [random_trajectory(rng, replace(PLAIN, facts=0.2, detours=0.3, small=SMALL)) for _ in range(AT_ONCE)]
+        whole = [random_trajectory(rng, replace(PLAIN, facts=0.2, detours=0.3)) for _ in range(AT_ONCE)]
         at = [int(rng.integers(len(told.steps))) for told in whole]
         easel = Easel(model, Settings(steps=int(by_share(rng, EULER))))
         begun = [cut(told, k) for told, k in zip(whole, at, strict=True)]

@@ -49,6 +49,7 @@ EYES = {"": None, ", looked at afresh": Afresh}  # how a draft is looked at -> w
 MADE_UP = {"of sharp slips": 0.0, "of smears": 1.0}  # how many of a program's wrong drafts are smeared
 SHARES = ("precision", "recall", "mended", "broken")
 AT_LAST = "mended at last"
+ROUNDS = 4  # looks that are told of one by one: at the draft and at three refinements
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def measure(found: Sequence[list[list[Look]]]) -> dict[str, dict]:
     deepest = max((len(plan) for painting in found for plan in painting), default=0)
     ends = [[plan[-1].right for plan in painting if not plan[0].right] for painting in found]
     scores[AT_LAST] = score_within(ends)
-    scores |= {f"right by {count}": _right_by(count, found) for count in range(deepest)}
+    scores |= {f"right by {count}": _right_by(count, found) for count in range(min(deepest, ROUNDS))}
     return {name: score.record() for name, score in scores.items() if score}
 
 
@@ -158,9 +159,9 @@ def figures(model: UnifiedModel, count: int, seed: int = 0) -> list[Figure]:
     """All measures for its own paintings and for a program's drafts, as usual and looked at afresh, as figures."""
     asked = {}
     for how, eyes in EYES.items():
-        asked |= {what + how: shown(model, count, smears, seed, eyes) for what, smears in MADE_UP.items()}
         own = paintings(model, count, "process-afresh" if eyes else "process", seed)
         asked["as usual" + how] = [looks(told) for told in own]
+        asked |= {what + how: shown(model, count, smears, seed, eyes) for what, smears in MADE_UP.items()}
     found = []
     for what, told in asked.items():
         for name, score in measure(told).items():

@@ -50,13 +50,16 @@ REMARKS = {
     "reflection": (
         "Every draft is held against its plan by the exact judge. Precision: of the drafts called wrong, those that "
         "are; recall: of the wrong ones, those called so; mended: of the wrong ones, those right after a refinement; "
-        "broken: of the right ones that were painted again, those wrong afterwards. Of its own drafts, in twelve Euler "
-        "steps or in four, the shipped model calls hardly any wrong. Shown a program's drafts, half of which hold a "
-        "slip, it notices a quarter of the sharp ones, the kinds that it was taught by, without a false alarm, and "
-        "most of what it notices is mended. Smears, which were not among its lessons yet and which its own mistakes "
-        "resemble, pass unseen. Asked about a "
-        "picture by itself it answers right nearly always (`python -m mini_model evaluate eyes`): it is as if, with a "
-        "plan before it, it said what the plan says. Noticing is what is missing here, not seeing and not mending."
+        "broken: of the right ones that were painted again, those wrong afterwards; mended at last: of the wrong "
+        "drafts, those right after all refinements that follow. Left to itself the shipped model calls hardly any of "
+        "its own drafts wrong. Shown a program's drafts, half of which hold a slip, it notices a quarter of the sharp "
+        "ones, and no smear, which its own mistakes resemble. Looked at afresh, the model describes each draft with no "
+        "plan in sight, and a program holds that against the plan: then nearly all of the sharp slips are noticed and "
+        "mended, and half of the smears. So of a sharp slip the eyes were never in doubt; in its own story, too, the "
+        "model says what is there, and then that it is right. What fails is the comparison. Of its own mistakes half "
+        "are noticed that way, a third of the alarms are false, and a picture that is painted again for no reason "
+        "breaks in four of ten cases, so that in the end no more are right than before: small things, most of what "
+        "goes wrong, come out blurred again."
     ),
     "packings": (
         "Errors are relative to float32, on the goldens' tiny model, whose weights are random, and on the shipped mini "

@@ -47,7 +47,7 @@ class Studio(Easel):
         rows, cache = list(range(len(stories))), self.memory(len(stories))
         opening = [self._opening(story, start) for story, start in zip(stories, starts, strict=True)]
         self.feed(cache, [sample for sample, _ in opening], stories)
-        begun = [text for _, text in opening]
+        begun = self._looked_at(stories, [text for _, text in opening])
         while rows:
             live = [stories[row] for row in rows]
             before = cache.mark()
@@ -73,7 +73,7 @@ class Studio(Easel):
                     yield Event("plan", story.trajectory(self.blank, len(rows)), row, plan=words.plan)
             guides = [without, *self._words_alone(live, [texts[i] for i in keep])]
             yield from self._draw([cache, *guides], live, said, rows)
-            begun = [words_of(reflection) for reflection in self.judge(live)] if self.judge else [""] * len(live)
+            begun = self._looked_at(live, [""] * len(live))
 
     def _opening(self, story: Story, start: Trajectory | None) -> tuple[Sample, str]:
         """The prompt and what a resumed trajectory holds, as segments; and words already said but not yet drawn."""
@@ -81,6 +81,14 @@ class Studio(Easel):
         sample = self.so_far(story.prompt, drawn(start) if start else [])
         last = told[-1][0] if told and told[-1][1] is None else ""
         return sample, last if _is_whole(last) else ""
+
+    def _looked_at(self, stories: list[Story], said: list[str]) -> list[str]:
+        """What an outside judge says of each last picture of which nothing was `said` yet; the rest stays as it is."""
+        open_to = [i for i, story in enumerate(stories) if story.pictures and not said[i]]
+        if not self.judge or not open_to:
+            return said
+        found = dict(zip(open_to, self.judge([stories[i] for i in open_to]), strict=True))
+        return [words_of(found[i]) if i in found else text for i, text in enumerate(said)]
 
     def _speak(self, cache: Cache, stories: list[Story], begun: list[str]) -> tuple[list[str], list[bool]]:
         """What each row says next, from words that are put into its mouth on, and whether it wants to draw then."""
