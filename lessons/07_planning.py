@@ -35,8 +35,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mini_model.data.parts import Draw, Have, Look, Words
-from mini_model.data.slips import picture_of
-from mini_model.data.trajectories import Mix, parts_of, random_trajectory
+from mini_model.data.trajectories import Mix, parts_of, picture_of, random_trajectory
 from mini_model.model import UnifiedModel
 from mini_model.model.attention import Cache
 from mini_model.model.checkpoint import marks_of

@@ -33,8 +33,7 @@ import torch
 from matplotlib.figure import Figure
 
 from mini_model.data import parts, self_sampled
-from mini_model.data.slips import picture_of, slip
-from mini_model.data.trajectories import Mix, random_trajectory, steps_to
+from mini_model.data.trajectories import Mix, picture_of, random_trajectory, slip, steps_to
 from mini_model.evaluation import reflection
 from mini_model.evaluation.results import read_results
 from mini_model.model import UnifiedModel

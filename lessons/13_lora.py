@@ -244,8 +244,7 @@ for aim, targets in AIMS.items():
 
 # %%
 from mini_model.data.scenes import HUES, NAMES, pick, random_nudge
-from mini_model.data.slips import picture_of
-from mini_model.data.trajectories import Mix, parts_of, steps_to
+from mini_model.data.trajectories import Mix, parts_of, picture_of, steps_to
 from mini_model.process.script import DONE
 from mini_model.training.assemble import Assembler
 from mini_model.trajectory import Trajectory

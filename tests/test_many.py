@@ -65,7 +65,7 @@ def prepare(rows: int) -> None:
     run.contact_sheet = full.contact_sheet = lambda model, **_: Image.new("RGB", (8, 8))
     for numbers, batch in ((profiles.PROFILES["process"], 4), (profiles.FULL["tiny"], rows)):
         for name in ("smoke", "gpu"):
-            numbers[name] = replace(numbers[name], save_seconds=0.0, batch=batch, rate=1e-4, workers=0)
+            numbers[name] = replace(numbers[name], save_seconds=0.0, batch=batch, rate=3e-5, workers=0)
 
 
 def learn(name: str, out: Path, resume: bool = False) -> None:

@@ -73,7 +73,7 @@ def test_a_picture_gone_astray_is_called_wrong_and_mended(model, monkeypatch):
         assert step.reflection.refine and step.reflection.text.endswith(WRONG) and RIGHT in step.after.text
         is_whole(told)
         seen = read_scene(step.reflection.text)
-        assert seen.describe() == see(np.asarray(step.draft), sure=0.9).told().describe()
+        assert seen.describe() == see(np.asarray(step.draft), sure=0.9).describe()
 
 
 def test_the_first_plan_that_contradicts_the_prompt_is_followed_by_a_better_one(model, monkeypatch):
