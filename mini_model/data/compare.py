@@ -14,7 +14,7 @@ import numpy as np
 from mini_model.data.requests import in_words
 from mini_model.data.scenes import HUES, MOST, NAMES, pick, random_places, random_thing, shuffled, things_beside
 from mini_model.data.slips import slipped, unlike
-from mini_model.process.script import DONE, LACKS, PREFIX, RIGHT, WRONG, approval, complaint, plan_text, words_of
+from mini_model.process.script import DONE, LACKS, PREFIX, approval, before_verdict, complaint, plan_text, words_of
 from mini_model.trajectory import Plan
 from mini_model.world.faults import astray, lacking
 from mini_model.world.prompts import Group, Request, caption, instruction_add
@@ -71,13 +71,12 @@ def verdict(rng: np.random.Generator) -> tuple[str, str, str, str, bool]:
     planned = Scene(tuple(there))
     if rng.random() < SPOILT:
         wrong = _untold(rng, planned) if rng.random() < UNTOLD else slipped(rng, planned, new)
-        said, draws = words_of(complaint(caption(wrong), astray(planned, wrong)[0].mend)), True
-        seen = said.split(WRONG)[0]
+        said, draws = _told_off(planned, wrong), True
     else:
         reflection, then, draws = _what_next(request, goal, there)
         said = f"{reflection} {then}"
-        seen = said.split(RIGHT)[0]
     plan = plan_text(Plan(instruction=instruction_add(new), description=caption(planned)))
+    seen = before_verdict(said)
     return PREFIX + in_words(rng, request, LOOSE), plan, seen, said.removeprefix(seen), draws
 
 
@@ -90,14 +89,17 @@ def spot(rng: np.random.Generator, most: int) -> tuple[str, str, str, bool]:
     planned = Scene(tuple(random_thing(rng, place) for place in random_places(rng, count)))
     thing = pick(rng, list(planned.things))
     plan = plan_text(Plan(instruction=instruction_add(thing), description=caption(planned)))
-    if rng.random() < 0.5:
-        wrong = planned.swap(thing, _other(rng, planned, thing))
-        said = words_of(complaint(caption(wrong), astray(planned, wrong)[0].mend))
-        seen = said.split(WRONG)[0]
-        return plan, seen, said.removeprefix(seen), True
-    said = f"{approval(caption(planned), 'nothing').text} {DONE}"
-    seen = said.split(RIGHT)[0]
-    return plan, seen, said.removeprefix(seen), False
+    if spoilt := rng.random() < 0.5:
+        said = _told_off(planned, planned.swap(thing, _other(rng, planned, thing)))
+    else:
+        said = f"{approval(caption(planned), 'nothing').text} {DONE}"
+    seen = before_verdict(said)
+    return plan, seen, said.removeprefix(seen), spoilt
+
+
+def _told_off(planned: Scene, seen: Scene) -> str:
+    """What a painter says of a draft that is not as planned, with the instruction that mends it."""
+    return words_of(complaint(caption(seen), astray(planned, seen)[0].mend))
 
 
 def _other(rng: np.random.Generator, scene: Scene, thing: Thing) -> Thing:
@@ -105,9 +107,9 @@ def _other(rng: np.random.Generator, scene: Scene, thing: Thing) -> Thing:
     kind = pick(rng, ["color", "name", "size", "place"])
     if kind == "place":
         return replace(thing, place=pick(rng, scene.free_places()))
-    return (
-        replace(thing, size="small" if thing.size == "big" else "big") if kind == "size" else unlike(rng, thing, kind)
-    )
+    if kind == "size":
+        return replace(thing, size="small" if thing.size == "big" else "big")
+    return unlike(rng, thing, kind)
 
 
 def _untold(rng: np.random.Generator, scene: Scene) -> Scene:

@@ -65,10 +65,12 @@ def reflect_sample(
     lesson = by_share(rng, shares_at(done, COMPARED_FIRST))
     if lesson not in REFLECTED:
         return base_sample(rng, lesson)
-    if lesson == "look" and "alignment" in sets:
+    if lesson == "look":
+        if "alignment" not in sets:
+            return base_sample(rng, "squint")
         return [part for _ in range(LOOKED_AT) for part in looked_at(rng, pick(rng, sets["alignment"]))]
     if lesson != "paint":
-        return base_sample(rng, "squint") if lesson == "look" else _beside(rng, lesson, mix)
+        return _beside(rng, lesson, mix)
     subset = by_share(rng, {name: size for name, size in MIXTURE.items() if name == "multi-turn" or name in sets})
     if subset in sets:
         return parts_of(pick(rng, sets[subset]), mix, rng)

@@ -37,19 +37,17 @@ KINDS_OF_THINGS = {
     "count and one": 2,
     "count and two": 3,
 }
-SMALL, GROUND = 0.12, 0.15  # how often "small" or a background is named
+SMALL, GROUND = 0.12, 0.15  # how often a size or a background is named
 
 
-def random_request(
-    rng: np.random.Generator, kind: str | None = None, shares: dict[str, float] = SHARES, small: float = SMALL
-) -> Request:
-    """A request of one kind, or of a kind drawn by its share; `small` is how often it asks for small things."""
+def random_request(rng: np.random.Generator, kind: str | None = None, shares: dict[str, float] = SHARES) -> Request:
+    """A request of one kind, or of a kind drawn by its share."""
     kind = kind or by_share(rng, shares)
     ground = pick(rng, GROUNDS[1:]) if rng.random() < GROUND else None
     colored = kind in ("color", "two colors") or (kind not in ("single", "two") and rng.random() < COLORED)
     names = shuffled(rng, NAMES)[: KINDS_OF_THINGS[kind]]
     counts = _counts(rng, kind)
-    groups = tuple(_group(rng, colored, small, name, count) for name, count in zip(names, counts, strict=True))
+    groups = tuple(_group(rng, colored, name, count) for name, count in zip(names, counts, strict=True))
     relations: tuple = ()
     if kind == "relation":
         relations = (pick(rng, list(RELATIONS)),)
@@ -69,8 +67,8 @@ def _counts(rng: np.random.Generator, kind: str) -> list[int]:
     return [1] * KINDS_OF_THINGS[kind]
 
 
-def _group(rng: np.random.Generator, colored: bool, small: float, name: str, count: int) -> Group:
-    size = "small" if rng.random() < small else None
+def _group(rng: np.random.Generator, colored: bool, name: str, count: int) -> Group:
+    size = "small" if rng.random() < SMALL else None
     return Group(name, count, pick(rng, HUES) if colored else None, size)
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from mini_model.data.parts import Draw, Have, Look, Part, Picture, Words
-from mini_model.data.requests import SMALL, in_words, random_request
+from mini_model.data.requests import in_words, random_request
 from mini_model.data.scenes import MOST, pick, random_nudge, random_thing, things_beside
 from mini_model.data.slips import picture_of, slip, unlike
 from mini_model.process.script import DONE, LACKS, PREFIX, approval, complaint, plan_text, turns
@@ -46,7 +46,6 @@ class Mix:
     slips: float = 0.4  # of the drafts are wrong, and mended; with few of them, to say "right" unseen is a good guess
     detours: float = 0.06  # of the strokes change, swap or remove instead of adding (0: additive only)
     forget: float = 0.15  # of the trajectories lose one text, so that guidance has something to push from
-    small: float = SMALL  # of what is wished for is to be small: the hardest to draw with a clear outline
     loose: float = 0.6  # of the prompts join their things any way; else "and" is waited for instead of the list's end
     found: float = 0.3  # of what the process stage learns begins on a page with other things; see `on_a_found_page`
     half_way: float = 0.4  # of the trajectories begin at a later picture; else rounds are counted instead of looking
@@ -84,7 +83,7 @@ def on_a_found_page(rng: np.random.Generator, mix: Mix) -> tuple[Trajectory, int
 
 def _asked_for(rng: np.random.Generator, mix: Mix) -> tuple[Request, str]:
     """A request and its prompt, whose things are joined any way in some of the cases."""
-    request = random_request(rng, shares=REQUESTS, small=mix.small)
+    request = random_request(rng, shares=REQUESTS)
     return request, in_words(rng, request, mix.loose)
 
 

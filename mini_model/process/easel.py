@@ -26,7 +26,7 @@ from mini_model.model.generate import (
     write,
 )
 from mini_model.model.pictures import resize, to_picture, to_pixels
-from mini_model.model.sequence import Sample, Text, segment_length
+from mini_model.model.sequence import Sample, Seen, Text, segment_length
 from mini_model.model.unified import UnifiedModel
 from mini_model.model.words import ids_of, text_of
 from mini_model.process.script import PREFIX
@@ -79,9 +79,12 @@ class Easel:
         """
         pixels = torch.stack([to_pixels(picture) for picture in pictures])
         tokens = encode_pictures(self.model, pixels).cpu()
-        looked = [to_pixels(resize(picture, *self.eyes)) for picture in pictures]
         clean = [clean_segment(self.model, t, self.grid) for t in tokens]
-        return [[c, seen_segment(self.model, p)] for c, p in zip(clean, looked, strict=True)]
+        return [[c, self.seen(picture)] for c, picture in zip(clean, pictures, strict=True)]
+
+    def seen(self, picture: Image.Image) -> Seen:
+        """A picture as something to look at alone."""
+        return seen_segment(self.model, to_pixels(resize(picture, *self.eyes)))
 
     def so_far(self, prompt: str, drawn: Sequence[tuple[str, Image.Image]]) -> Sample:
         """A prompt to paint in steps and the turns that were drawn after it, as segments."""

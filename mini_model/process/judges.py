@@ -34,7 +34,8 @@ SURE = 0.9  # a thing that the exact judge is less sure of is seen and not told;
 
 def exact(stories: Sequence[Story]) -> list[Reflection]:
     """What the pixels say: is each last picture what its plan describes?"""
-    return [_reflection(*compared(story.plan, story.last)) for story in stories]
+    found = [compared(story.plan, story.last) for story in stories]
+    return [_reflection(caption(seen), faults) for seen, faults in found]
 
 
 def compared(plan: Plan, picture: Image.Image) -> tuple[Scene, list[Fault]]:
@@ -43,10 +44,9 @@ def compared(plan: Plan, picture: Image.Image) -> tuple[Scene, list[Fault]]:
     return seen, astray(read_scene(plan.description), seen)
 
 
-def _reflection(seen: Scene, faults: list[Fault]) -> Reflection:
-    if faults:
-        return complaint(caption(seen), faults[0].mend)
-    return seen_right(caption(seen))
+def _reflection(seen: str, faults: list[Fault]) -> Reflection:
+    """What these words say is there, and the first of these faults."""
+    return complaint(seen, faults[0].mend) if faults else seen_right(seen)
 
 
 def unmoved(stories: Sequence[Story]) -> list[Reflection]:
@@ -81,16 +81,10 @@ class Afresh:
     def __call__(self, stories: Sequence[Story]) -> list[Reflection]:
         """The description is counted as work; to compare two lists of words is not."""
         easel, cache = self.easel, self.easel.memory(len(stories))
-        looked = [seen for _, seen in easel.segments([story.last for story in stories])]
-        easel.feed(cache, [[seen, easel.text(DESCRIBE)] for seen in looked], stories)
+        easel.feed(cache, [[easel.seen(story.last), easel.text(DESCRIBE)] for story in stories], stories)
         texts, _ = easel.write(cache, stories)
-        return [_held_against(story.plan, text) for story, text in zip(stories, texts, strict=True)]
-
-
-def _held_against(plan: Plan, description: str) -> Reflection:
-    """What is wrong with a picture of which this is told, in the words that told it."""
-    faults = astray(read_scene(plan.description), read_scene(description))
-    return complaint(description, faults[0].mend) if faults else seen_right(description)
+        plans = [read_scene(story.plan.description) for story in stories]
+        return [_reflection(text, astray(plan, read_scene(text))) for plan, text in zip(plans, texts, strict=True)]
 
 
 class Shuffled:

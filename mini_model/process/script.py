@@ -45,9 +45,14 @@ def seen_right(seen: str) -> Reflection:
     return Reflection(verdict="correct", text=f"i see {seen}. {RIGHT}")
 
 
+def before_verdict(text: str) -> str:
+    """How a reflection begins: what is seen, up to its verdict."""
+    return re.split(f"{re.escape(RIGHT)}|{re.escape(WRONG)}", text)[0]
+
+
 def seen_in(reflection: Reflection) -> str:
     """What a reflection says is there, without its verdict."""
-    return re.split(f"{re.escape(RIGHT)}|{re.escape(WRONG)}", reflection.text)[0].removeprefix("i see ").rstrip(" .")
+    return before_verdict(reflection.text).removeprefix("i see ").rstrip(" .")
 
 
 def verdict_alone(reflection: Reflection) -> Reflection:
